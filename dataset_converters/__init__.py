@@ -1,0 +1,1 @@
+"""Turn raw listening logs into RecBole atomic files: ``python -m dataset_converters --help``."""

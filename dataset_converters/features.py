@@ -1,0 +1,107 @@
+"""Features of items: from Arrow columns to RecBole fields."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from dataset_converters.ledger import Ledger
+from dataset_converters.tokens import escape_tokens
+
+# Not empty: RecBole on pandas 3 cannot read an empty field as a list, and a space is a list of none.
+_EMPTY_LIST = " "
+
+
+def item_features(table: pa.Table, items: pa.Array, ledger: Ledger) -> pa.Table:
+    """Prepare the ``.item`` file: one row for each item of the ``.inter`` file, no other.
+
+    RecBole counts every item of ``.item`` as part of the catalogue and drops plays of items that it
+    lacks, so items never played are left out and items without features get empty fields.
+
+    Args:
+        table: Features, first column ``item_id`` (raw ids).
+        items: Tokens of the items in the ``.inter`` file.
+        ledger: Notes what is left out.
+
+    Returns:
+        Table of strings whose column names are RecBole's ``field:type``; rows in the order of
+        ``table``, then items without features.
+    """
+    tokens = escape_tokens(table.column(0).combine_chunks())
+    played = pc.is_in(tokens, value_set=items)
+    ledger.note("items of the catalogue never played, left out of .item", _falses(played))
+    table = table.set_column(0, "item_id", tokens).filter(played)
+    kept = _first_rows(table.column(0))
+    ledger.note("item rows repeating an id, first one kept", table.num_rows - len(kept))
+    table = table.take(kept)
+    known = table.column(0).combine_chunks()
+    unknown = items.filter(pc.invert(pc.is_in(items, value_set=known)))
+    ledger.note("items without features, written to .item with empty fields", len(unknown))
+    fields = {"item_id:token": pa.concat_arrays([known, unknown])}
+    for name in table.column_names[1:]:
+        field = _to_field(name, table.column(name).combine_chunks(), len(unknown))
+        if field is None:
+            ledger.note(f"item column left out, all empty or of no RecBole type: {name}", 1)
+        else:
+            fields.update([field])
+    return pa.table(fields)
+
+
+def _to_field(name: str, column: pa.Array, padding: int) -> tuple[str, pa.Array] | None:
+    """Return a column as ``field:type`` and strings, ``None`` if RecBole has no type for it."""
+    kind = _recbole_type(column.type)
+    if kind is None or column.null_count == len(column) or name == "item_id":
+        return None
+    texts = _list_texts(column, kind) if kind.endswith("_seq") else _texts(column, kind)
+    empty = _EMPTY_LIST if kind.endswith("_seq") else ""
+    filled = pa.concat_arrays([pc.fill_null(texts, empty), pa.repeat(empty, padding)])
+    if pc.all(pc.equal(filled, empty)).as_py():
+        return None
+    safe_name = escape_tokens(pa.array([name]), in_list=True)[0].as_py().replace(":", "%3A")
+    return f"{safe_name}:{kind}", filled
+
+
+def _recbole_type(kind: pa.DataType) -> str | None:
+    if pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind):
+        inner = _recbole_type(kind.value_type)
+        if pt.is_integer(kind.value_type) or inner == "token":
+            return "token_seq"  # numbers in a list name things, as genres do
+        return "float_seq" if inner == "float" else None
+    if pt.is_dictionary(kind):
+        return _recbole_type(kind.value_type)
+    if pt.is_string(kind) or pt.is_large_string(kind) or pt.is_boolean(kind) or pt.is_date(kind):
+        return "token"
+    return "float" if pt.is_integer(kind) or pt.is_floating(kind) else None
+
+
+def _texts(column: pa.Array, kind: str) -> pa.Array:
+    if pt.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if kind == "token":
+        return escape_tokens(column.cast(pa.string()))
+    if pt.is_floating(column.type):
+        column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
+    return column.cast(pa.string())
+
+
+def _list_texts(column: pa.Array, kind: str) -> pa.Array:
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
+    values = _texts(pc.list_flatten(column), "token" if kind == "token_seq" else "float")
+    if kind == "token_seq":
+        values = escape_tokens(pc.list_flatten(column).cast(pa.string()), in_list=True)
+    joined = pc.binary_join(pa.ListArray.from_arrays(offsets, pc.fill_null(values, "")), " ")
+    return pc.if_else(pc.equal(pc.utf8_trim(joined, " "), ""), _EMPTY_LIST, joined)
+
+
+def _first_rows(ids: pa.ChunkedArray) -> pa.Array:
+    """Return the row of the first appearance of each id, in order."""
+    rows = pa.table({"id": ids, "row": np.arange(len(ids))})
+    first = rows.group_by("id").aggregate([("row", "min")]).column("row_min")
+    return pc.take(first.combine_chunks(), pc.array_sort_indices(first.combine_chunks()))
+
+
+def _falses(mask: pa.Array) -> int:
+    return len(mask) - int(pc.sum(mask).as_py() or 0)

@@ -1,0 +1,168 @@
+"""RecBole's configuration, extended by our models, our property files and our demo data."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import sys
+from collections.abc import Sequence
+from logging import getLogger
+from pathlib import Path
+from typing import Any
+
+import recbole.config
+import yaml
+from recbole.utils import ModelType
+
+from recbole_popaware import compat, properties
+from recbole_popaware.errors import UsageError
+from recbole_popaware.utils import get_model
+
+logger = getLogger(__name__)
+
+DEFAULT_DATASET = "demo"
+
+# What RecBole raises for values and files that it cannot use.
+_REFUSALS = (
+    *(ValueError, TypeError, KeyError, AttributeError, RuntimeError, NotImplementedError),
+    *(OSError, yaml.YAMLError),
+)
+
+
+class Config(recbole.config.Config):  # type: ignore[misc]  # RecBole is not annotated
+    """RecBole's ``Config``; differs from stock in what follows.
+
+    * ``model`` may name one of our models, and ``dataset`` defaults to the demo data.
+    * After RecBole's property files come ours: ``overall.yaml`` (sequential models), ``model/MODEL.yaml``,
+      ``dataset/DATASET.yaml``, and ``DATASET.yaml`` beside the atomic files.
+    * Values on the command line and in ``config_dict`` are read as Python literals, never evaluated.
+    * ``train_neg_sample_args`` is empty by default where the loss is CE, so that it need not be said.
+
+    Args:
+        model: Model name or class.
+        dataset: Data set name.
+        config_file_list: YAML files, later ones win.
+        config_dict: Properties that win over files.
+        argv: Words of the form ``--key=value`` that win over all; default: the command line's.
+
+    Raises:
+        UsageError: If the model is not known or a property has an impossible value.
+    """
+
+    def __init__(
+        self,
+        model: str | type | None = None,
+        dataset: str | None = None,
+        config_file_list: Sequence[str] | None = None,
+        config_dict: dict[str, Any] | None = None,
+        argv: Sequence[str] | None = None,
+    ) -> None:
+        self._argv = sys.argv[1:] if argv is None else list(argv)
+        copied = None if config_dict is None else dict(config_dict)  # stock converts in place
+        try:
+            super().__init__(model, dataset, config_file_list, copied)
+        except UsageError:
+            raise
+        except _REFUSALS as error:
+            raise UsageError(f"the settings cannot work: {error}") from error
+
+    def settings_as_text(self) -> str:
+        """All settings before RecBole derives others from them, as JSON; plain values only."""
+        return json.dumps(self._settings)
+
+    def compatibility_settings(self) -> None:
+        compat.restore_numpy_aliases()
+        super().compatibility_settings()
+
+    def _init_parameters_category(self) -> None:
+        super()._init_parameters_category()
+        # Stock hands out its module's own lists and appends to them.
+        self.parameters = {kind: list(names) for kind, names in self.parameters.items()}
+
+    def _load_cmd_line(self) -> dict[str, Any]:
+        words: dict[str, Any] = {}
+        for word in self._argv:
+            key, equals, value = word[2:].partition("=")
+            if not (word.startswith("--") and equals):
+                logger.warning("command line word [%s] is not --key=value and is not used", word)
+            elif words.setdefault(key, value) != value:
+                raise UsageError(f"--{key} is given twice, as [{words[key]}] and [{value}]")
+        return self._convert_config_dict(words)
+
+    def _convert_config_dict(self, config_dict: dict[str, Any]) -> dict[str, Any]:
+        return {key: _literal(value) for key, value in config_dict.items()}
+
+    def _get_model_and_dataset(
+        self, model: str | type | None, dataset: str | None
+    ) -> tuple[str, type, str]:
+        model = model or self.external_config_dict.get("model")
+        if model is None:
+            raise UsageError("no model is named; say --model=PopSASRec, or set `model` in a file")
+        model_class = get_model(model) if isinstance(model, str) else model
+        dataset = dataset or self.external_config_dict.get("dataset") or DEFAULT_DATASET
+        return model_class.__name__, model_class, str(dataset)
+
+    def _load_internal_config_dict(self, model: str, model_class: Any, dataset: str) -> None:
+        super()._load_internal_config_dict(model, model_class, dataset)
+        if dataset == DEFAULT_DATASET:
+            self.internal_config_dict["data_path"] = str(properties.EXAMPLES)
+        data_path = self.external_config_dict.get(
+            "data_path", self.internal_config_dict["data_path"]
+        )
+        files = [
+            properties.FOLDER / "model" / f"{model}.yaml",
+            properties.FOLDER / "dataset" / f"{dataset}.yaml",
+            Path(data_path, dataset, f"{dataset}.yaml"),
+        ]
+        if model_class.type == ModelType.SEQUENTIAL:
+            files.insert(0, properties.FOLDER / "overall.yaml")
+        for file in files:
+            if file.is_file():
+                self._update_internal_config_dict(file)
+
+    def _get_final_config_dict(self) -> dict[str, Any]:
+        final: dict[str, Any] = super()._get_final_config_dict()
+        self._warn_of_unknown_names(final)
+        if final.get("loss_type") == "CE" and final["MODEL_TYPE"] == ModelType.SEQUENTIAL:
+            final["train_neg_sample_args"] = self.external_config_dict.get("train_neg_sample_args")
+        properties.check(final)
+        names = {"model": self.model, "dataset": self.dataset}
+        self._settings = {k: v for k, v in {**final, **names}.items() if _is_plain(v)}
+        return final
+
+    def _set_default_parameters(self) -> None:
+        super()._set_default_parameters()
+        final = self.final_config_dict
+        name, _, k = str(final["valid_metric"]).lower().partition("@")
+        if name not in {m.lower() for m in final["metrics"]} or k not in map(str, final["topk"]):
+            raise UsageError(
+                f"valid_metric is [{final['valid_metric']}], but must be one of metrics "
+                f"{final['metrics']} @ one of topk {final['topk']}"
+            )
+
+    def _warn_of_unknown_names(self, final: dict[str, Any]) -> None:
+        known = {*self.internal_config_dict, *(n for names in self.parameters.values() for n in names)}
+        for name in sorted(set(self.external_config_dict) - known):
+            near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
+            if near:
+                logger.warning("property [%s] is not known; did you mean [%s]?", name, near[0])
+
+
+def _literal(value: Any) -> Any:
+    """Read text as a Python literal; what is none (a word, a path) stays text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        literal = ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return {"true": True, "false": False}.get(value.lower(), value)
+    plain = literal is None or isinstance(literal, (str, int, float, list, tuple, dict))
+    return literal if plain else value
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        return bool(json.loads(json.dumps(value)) == value)
+    except (TypeError, ValueError):
+        return False

@@ -1,0 +1,1 @@
+"""From atomic files to batches."""

@@ -1,0 +1,156 @@
+"""RecBole's sequential data set, in exact time order and with every user's whole history at hand."""
+
+from __future__ import annotations
+
+import os
+from logging import getLogger
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from recbole.data.dataset import SequentialDataset
+from recbole.data.interaction import Interaction
+from recbole.utils import FeatureSource, FeatureType
+from torch import Tensor
+
+from recbole_popaware.compat import fill_missing
+from recbole_popaware.data.history import PlayHistory
+from recbole_popaware.data.reader import read_columns, read_header
+from recbole_popaware.errors import UsageError
+
+logger = getLogger(__name__)
+
+
+class HistoryDataset(SequentialDataset):  # type: ignore[misc]  # RecBole is not annotated
+    """Stock's samples from plays ordered in 64 bits; differs from stock in what follows.
+
+    * Plays are ordered by user and time before RecBole rounds times to 128 seconds; plays at the same
+      time keep the order of the file.
+    * Ids such as ``NA`` or ``null`` and names with quotes are read as they stand.
+    * Every row knows where its history ends in :attr:`history`, which holds each play once.
+    * Nothing is downloaded; a data set that cannot work raises :class:`UsageError`.
+
+    Attributes:
+        history: The plays of all users, or ``None`` with ``benchmark_filename`` (files split beforehand).
+    """
+
+    history: PlayHistory | None = None
+
+    def item_plays(self) -> Tensor:
+        """Plays of each item in this part of the data, ``[n_items]``; a user's first play counts too."""
+        rows = self.inter_feat
+        items = rows[self.iid_field]
+        if self.history is not None:
+            before = rows[self.config["HISTORY_END_FIELD"]] - 1
+            first = before == self.history.starts[rows[self.uid_field]]
+            items = torch.cat([items, self.history.items[before[first]]])
+        return torch.bincount(items, minlength=self.item_num)
+
+    def data_augmentation(self) -> None:
+        """Build stock's rows and note for each where its target stands in the history."""
+        # Interaction.sort is stable, so stock's own sort by rounded times keeps the exact order.
+        users = self.inter_feat[self.uid_field].numpy()
+        self.history = PlayHistory.from_sorted(
+            users, self.inter_feat[self.iid_field].numpy(), self._times, self.user_num
+        )
+        del self._times
+        targets = np.flatnonzero(np.diff(users, prepend=-1) == 0)
+        if len(targets) == 0:
+            raise UsageError(
+                f"data set [{self.dataset_name}]: no user has two plays, so there is nothing to predict"
+            )
+        super().data_augmentation()
+        ends = torch.from_numpy(targets)
+        self.inter_feat.update(Interaction({self.config["HISTORY_END_FIELD"]: ends}))
+
+    def _change_feat_format(self) -> None:
+        if self.benchmark_filename_list is None:
+            by = [self.uid_field, self.time_field]
+            self.inter_feat = self.inter_feat.sort_values(by, kind="stable", ignore_index=True)
+            self._times = self.inter_feat[self.time_field].to_numpy()
+        super()._change_feat_format()
+
+    def _load_data(self, token: str, dataset_path: str) -> None:
+        parts = self.benchmark_filename_list
+        names = [token] if parts is None else [f"{token}.{part}" for part in parts]
+        for name in names:
+            file = Path(dataset_path, f"{name}.inter")
+            if not file.is_file():
+                raise UsageError(
+                    f"data set [{token}] is not there: expected {file}; convert a log with "
+                    f"`python -m dataset_converters parquet RAW_DIR {Path(dataset_path).parent} "
+                    f"--name {token}`, or name the folder above it with --data_path"
+                )
+        super()._load_data(token, dataset_path)
+        self._check_plays()
+
+    def _check_plays(self) -> None:
+        for field in (self.uid_field, self.iid_field, self.time_field):
+            if field not in self.inter_feat:
+                raise UsageError(
+                    f"data set [{self.dataset_name}]: the .inter file or load_col lacks the column [{field}]"
+                )
+        untimed = int(self.inter_feat[self.time_field].isna().sum())
+        if untimed:
+            raise UsageError(
+                f"data set [{self.dataset_name}]: {untimed} rows have no [{self.time_field}]"
+            )
+
+    def _data_filtering(self) -> None:
+        loaded = len(self.inter_feat)
+        super()._data_filtering()
+        kept = len(self.inter_feat)
+        if kept < loaded:
+            logger.info(
+                "%d of %d rows of [%s] left out by the filters of the configuration",
+                loaded - kept,
+                loaded,
+                self.dataset_name,
+            )
+        for field, what in ((self.uid_field, "users"), (self.iid_field, "items")):
+            n = self.inter_feat[field].nunique()
+            if n < 2:
+                raise UsageError(
+                    f"data set [{self.dataset_name}] holds {n} {what} in {kept} rows "
+                    f"({loaded} before filtering); at least 2 are needed"
+                )
+
+    def _load_feat(self, filepath: str, source: FeatureSource | str) -> Any:
+        load_col, unload_col = self._get_load_and_unload_col(source)
+        if load_col == set():
+            return None
+        separator, encoding = self.config["field_separator"], self.config["encoding"] or "utf-8"
+        fields = read_header(os.fspath(filepath), separator, encoding)
+        keep = [
+            field
+            for field in fields
+            if (load_col is None or field in load_col) and field not in (unload_col or ())
+        ]
+        if not keep:
+            logger.warning("no column of %s is loaded", filepath)
+            return None
+        frame = read_columns(filepath, fields, keep, separator, encoding)
+        for field in keep:
+            kind = FeatureType(fields[field])
+            self.field2source[field], self.field2type[field] = source, kind
+            self.field2seqlen[field] = 1
+            if kind in (FeatureType.FLOAT, FeatureType.FLOAT_SEQ):
+                self.field2bucketnum[field] = 2
+            if kind in (FeatureType.TOKEN_SEQ, FeatureType.FLOAT_SEQ):
+                frame[field] = self._split_sequences(field, frame[field].fillna("").tolist())
+        return frame
+
+    def _split_sequences(self, field: str, texts: list[str]) -> list[np.ndarray]:
+        to = str if self.field2type[field] == FeatureType.TOKEN_SEQ else float
+        separator = self.config["seq_separator"]
+        limit = (self.config["seq_len"] or {}).get(field)
+        sequences = [
+            np.array([to(part) for part in text.split(separator) if part][:limit]) for text in texts
+        ]
+        self.field2seqlen[field] = max(map(len, sequences), default=0)
+        return sequences
+
+    def _fill_nan(self) -> None:
+        for name in self.feat_name_list:
+            setattr(self, name, fill_missing(getattr(self, name), self.field2type))

@@ -1,0 +1,1 @@
+"""The popularity head and the models that carry it."""

@@ -1,0 +1,76 @@
+"""Personalised popularity alone, without a network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recbole_popaware.data.history import PlayHistory
+from recbole_popaware.model.sequential_recommender.mostpop import MostPop
+
+
+class PersonalizedMostPop(MostPop):
+    """A user's own items by their plays, then the globally popular ones; nothing is learned.
+
+    Items with equal plays stand in order of their latest play, newest first, then of global popularity.
+    Scores are places in that order, exact in float32: only their order means something. The history is
+    everything the user played before the row's target, or its last ``history_window`` plays (the paper: 50).
+    """
+
+    def __init__(self, config: Any, dataset: Any) -> None:
+        super().__init__(config, dataset)
+        self.history: PlayHistory = dataset.history
+        self.END = config["HISTORY_END_FIELD"]
+        self.history_window: int | None = config["history_window"]
+
+    def full_sort_predict(self, interaction: Any) -> Tensor:
+        """Scores of all items, ``[B, n_items]``: below 1 by global popularity, from 1 on the user's own."""
+        popularity = popularity_places(self.item_plays)
+        scores = (popularity / self.n_items).repeat(len(interaction), 1)
+        history = PlayHistory(*(part.to(popularity.device) for part in self.history))
+        rows, places = history.before(
+            interaction[self.USER_ID], interaction[self.END], self.history_window
+        )
+        keys, plays, latest = summarise(
+            rows * self.n_items + history.items[places], history.recency[places]
+        )
+        row, item = keys // self.n_items, keys % self.n_items
+        scores[row, item] = 1.0 + places_within_rows(row, plays, latest, popularity[item])
+        return scores
+
+
+def popularity_places(item_plays: Tensor) -> Tensor:
+    """Place of each item from the least popular (0) to the most; ties by item id, smaller ids ahead."""
+    order = torch.argsort(item_plays, descending=True, stable=True)
+    places = torch.empty_like(order)
+    places[order] = torch.arange(len(order) - 1, -1, -1, device=order.device)
+    return places
+
+
+def summarise(keys: Tensor, recency: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Distinct keys in ascending order, how often each stands there, and its greatest recency."""
+    distinct, inverse, plays = torch.unique(keys, return_inverse=True, return_counts=True)
+    latest = torch.zeros_like(distinct).scatter_reduce_(0, inverse, recency, "amax")
+    return distinct, plays, latest
+
+
+def places_within_rows(rows: Tensor, *by: Tensor) -> Tensor:
+    """Place of each entry in its row, 0 for the least, ordered by the first of ``by``, then the next.
+
+    Args:
+        rows: ``[T]`` row numbers in ascending order.
+        by: Sort keys ``[T]``, the most important first.
+
+    Returns:
+        ``[T]`` places.
+    """
+    order = torch.arange(len(rows), device=rows.device)
+    for key in (*reversed(by), rows):
+        order = order[torch.argsort(key[order], stable=True)]
+    ascending = torch.arange(len(rows), device=rows.device)
+    first_of_row = torch.searchsorted(rows, rows)
+    places = torch.empty_like(order)
+    places[order] = ascending - first_of_row  # rows are sorted, so a row keeps its stretch
+    return places

@@ -1,0 +1,152 @@
+"""From settings to a trained and evaluated model in one call."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from logging import getLogger
+from typing import Any
+
+from recbole.data import data_preparation
+from recbole.utils import init_logger, init_seed
+
+from recbole_popaware.config import Config
+from recbole_popaware.data.utils import create_dataset
+from recbole_popaware.errors import UsageError
+from recbole_popaware.trainer import read_checkpoint
+from recbole_popaware.utils import get_trainer
+
+logger = getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A model with the data it is trained and evaluated on."""
+
+    config: Config
+    model: Any
+    dataset: Any
+    train_data: Any
+    valid_data: Any
+    test_data: Any
+
+
+def run_recbole_popaware(
+    model: str | type | None = None,
+    dataset: str | None = None,
+    config_file_list: Sequence[str] | None = None,
+    config_dict: dict[str, Any] | None = None,
+    saved: bool = True,
+) -> dict[str, Any]:
+    """Train a model and evaluate it; RecBole's ``run_recbole`` with our classes.
+
+    Args:
+        model: Name or class; ours or RecBole's.
+        dataset: Data set name; default: the demo data.
+        config_file_list: YAML files of properties, later ones win.
+        config_dict: Properties that win over files; the command line wins over these.
+        saved: Keep the best weights in a checkpoint and evaluate those; without it, the last epoch's.
+
+    Returns:
+        ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result`` and ``test_result`` as RecBole
+        has them, and ``model``, ``dataset``, and ``checkpoint`` (a path, or ``None``).
+
+    Raises:
+        UsageError: If settings or data cannot work.
+    """
+    return train_and_evaluate(Config(model, dataset, config_file_list, config_dict), saved)
+
+
+def train_and_evaluate(config: Config, saved: bool = True) -> dict[str, Any]:
+    """Do what :func:`run_recbole_popaware` does for settings that are read already."""
+    init_seed(config["seed"], config["reproducibility"])
+    init_logger(config)
+    logger.info(config)
+    experiment = prepare(config)
+    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, experiment.model)
+    best_score, best_result = trainer.fit(
+        experiment.train_data,
+        experiment.valid_data,
+        saved=saved,
+        show_progress=config["show_progress"],
+    )
+    test_result = trainer.evaluate(
+        experiment.test_data, load_best_model=saved, show_progress=config["show_progress"]
+    )
+    return {
+        "model": config["model"],
+        "dataset": config["dataset"],
+        "best_valid_score": best_score,
+        "valid_score_bigger": config["valid_metric_bigger"],
+        "best_valid_result": best_result,
+        "test_result": test_result,
+        "checkpoint": trainer.saved_model_file if saved else None,
+    }
+
+
+def prepare(config: Config) -> Experiment:
+    """Load and split the data, and build the model on the training part.
+
+    Raises:
+        UsageError: If the data cannot be split or the model refuses a property.
+    """
+    try:
+        dataset = create_dataset(config)
+        logger.info(dataset)
+        loaders = train_data, valid_data, test_data = data_preparation(config, dataset)
+    except NotImplementedError as error:
+        raise UsageError(f"eval_args [{config['eval_args']}] cannot work: {error}") from error
+    sizes = [len(loader.dataset) for loader in loaders]
+    if not (sizes[0] and sizes[2]):
+        raise UsageError(
+            f"data set [{config['dataset']}] is too small to split: {sizes[0]} rows to train, "
+            f"{sizes[1]} to validate, {sizes[2]} to test"
+        )
+    init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
+    try:
+        model = config.model_class(config, train_data.dataset).to(config["device"])
+    except (ValueError, NotImplementedError, AssertionError) as error:
+        raise UsageError(f"{config['model']} refuses its properties: {error}") from error
+    logger.info(model)
+    return Experiment(config, model, dataset, train_data, valid_data, test_data)
+
+
+def load_data_and_model(
+    model_file: str | os.PathLike[str],
+    config_dict: dict[str, Any] | None = None,
+    *,
+    trust_pickle: bool = False,
+) -> Experiment:
+    """Load a checkpoint together with the data it was trained on.
+
+    Args:
+        model_file: A checkpoint of this package, or of stock RecBole with ``trust_pickle``.
+        config_dict: Properties that replace those of the checkpoint, such as ``data_path``.
+        trust_pickle: Read pickled objects too; see :func:`~recbole_popaware.trainer.read_checkpoint`.
+
+    Raises:
+        UsageError: If the file cannot be read, or its data set is not there or has changed.
+    """
+    checkpoint = read_checkpoint(model_file, trust_pickle=trust_pickle)
+    if "settings" in checkpoint:
+        settings = json.loads(checkpoint["settings"])
+    else:
+        stock = checkpoint["config"]
+        settings = {**stock.internal_config_dict, **stock.external_config_dict}
+        settings.update(model=stock.model, dataset=stock.dataset)
+    settings.update(config_dict or {})
+    config = Config(config_dict=settings, argv=())
+    init_seed(config["seed"], config["reproducibility"])
+    init_logger(config)
+    experiment = prepare(config)
+    try:
+        experiment.model.load_state_dict(checkpoint["state_dict"])
+    except RuntimeError as error:
+        raise UsageError(
+            f"{model_file} does not fit data set [{config['dataset']}] as it is now; is it the one that "
+            f"the model was trained on? ({error})"
+        ) from error
+    experiment.model.load_other_parameter(checkpoint.get("other_parameter"))
+    return experiment

@@ -1,0 +1,45 @@
+"""Models and trainers by name: ours first, RecBole's otherwise."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import Any
+
+import recbole.utils
+from recbole.utils import ModelType
+
+from recbole_popaware.errors import UsageError
+from recbole_popaware.trainer import SafeCheckpoints, Trainer
+
+_PACKAGE = "recbole_popaware.model.sequential_recommender"
+MODELS = ("PopSASRec", "PopBERT4Rec", "MostPop", "PersonalizedMostPop")
+
+
+def get_model(name: str) -> type:
+    """Find a model class.
+
+    Raises:
+        UsageError: If neither this package nor RecBole has a model of that name.
+    """
+    if name in MODELS:
+        model: type = getattr(importlib.import_module(f"{_PACKAGE}.{name.lower()}"), name)
+        return model
+    try:
+        model = recbole.utils.get_model(name)
+    except (ValueError, AttributeError) as error:
+        near = difflib.get_close_matches(name.lower(), [m.lower() for m in MODELS], n=1)
+        hint = [f" (did you mean {m}?)" for m in MODELS if m.lower() in near]
+        raise UsageError(
+            f"model [{name}] is not known{''.join(hint)}; ours are {', '.join(MODELS)}, and the names "
+            f"of RecBole's sequential models work too, such as SASRec, BERT4Rec, GRU4Rec or RepeatNet"
+        ) from error
+    return model
+
+
+def get_trainer(model_type: ModelType, model_name: str) -> type:
+    """Find the trainer class of a model: RecBole's, with our checkpoints."""
+    stock: Any = recbole.utils.get_trainer(model_type, model_name)
+    if issubclass(Trainer, stock):
+        return Trainer
+    return type(stock.__name__, (SafeCheckpoints, stock), {})
