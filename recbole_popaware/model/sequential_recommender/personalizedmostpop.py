@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from recbole_popaware.data.history import PlayHistory
+from recbole_popaware.errors import UsageError
 from recbole_popaware.model.sequential_recommender.mostpop import MostPop
 
 
@@ -21,6 +22,11 @@ class PersonalizedMostPop(MostPop):
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
+        if dataset.history is None:
+            raise UsageError(
+                "PersonalizedMostPop needs whole histories, which files split beforehand "
+                "(benchmark_filename) do not hold; give it one .inter file"
+            )
         self.history: PlayHistory = dataset.history
         self.END = config["HISTORY_END_FIELD"]
         self.history_window: int | None = config["history_window"]

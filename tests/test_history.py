@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recbole_popaware.data.history import PlayHistory
+
+# user 1: items 5 6 5 at times 10 10 30; user 2: nothing; user 3: item 7
+STORE = PlayHistory.from_sorted(
+    np.array([1, 1, 1, 3]), np.array([5, 6, 5, 7]), np.array([10.0, 10.0, 30.0, 5.0]), n_users=4
+)
+
+
+def test_plays_are_kept_by_user_and_equal_times_share_a_rank():
+    assert STORE.items.tolist() == [5, 6, 5, 7]
+    assert STORE.starts.tolist() == [0, 0, 3, 3, 4]
+    assert STORE.recency.tolist() == [0, 0, 1, 0]
+
+
+def test_history_ends_before_the_target():
+    rows, places = STORE.before(torch.tensor([1, 3, 1]), torch.tensor([2, 3, 1]))
+    assert rows.tolist() == [0, 0, 2]
+    assert places.tolist() == [0, 1, 0]
+
+
+def test_length_keeps_the_newest_plays():
+    rows, places = STORE.before(torch.tensor([1, 1]), torch.tensor([3, 1]), length=2)
+    assert rows.tolist() == [0, 0, 1]
+    assert places.tolist() == [1, 2, 0]
+
+
+@given(
+    plays=st.lists(st.tuples(st.integers(1, 4), st.integers(0, 5)), min_size=1, max_size=40),
+    length=st.one_of(st.none(), st.integers(1, 5)),
+    data=st.data(),
+)
+def test_agrees_with_a_loop_over_rows(plays, length, data):
+    plays = sorted(plays)
+    users = np.array([user for user, _ in plays])
+    times = np.array([time for _, time in plays])
+    items = np.arange(len(plays)) + 1
+    store = PlayHistory.from_sorted(users, items, times, n_users=6)
+    ends = data.draw(st.lists(st.integers(0, len(plays) - 1), max_size=6))
+    rows, places = store.before(torch.tensor(users[ends]), torch.tensor(ends, dtype=torch.long), length)
+    for number, end in enumerate(ends):
+        own = [p for p in range(end) if users[p] == users[end]]
+        assert places[rows == number].tolist() == (own if length is None else own[-length:])
+    for user in set(users):
+        own = times[users == user]
+        ranks = {time: rank for rank, time in enumerate(sorted(set(own)))}
+        assert store.recency[users == user].tolist() == [ranks[time] for time in own]

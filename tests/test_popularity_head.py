@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.functional import cross_entropy, one_hot
+
+from recbole_popaware.model.popularity_head import FORMS, PopularityHead, count_plays, look_up
+
+N_ITEMS = 12  # ids 1 to 11, 0 is padding
+histories = st.lists(st.integers(1, N_ITEMS - 1), min_size=1, max_size=20)
+forms = st.sampled_from(sorted(FORMS))
+
+
+def dense(history, n_items, form, epsilon):
+    """The formulas as the paper writes them, over a full matrix of counts."""
+    inside = history.where((history > 0) & (history < n_items), 0)
+    counts = one_hot(inside, n_items)[..., 1:].sum(1).double() + epsilon
+    if form == "softmax":
+        return torch.log(counts / counts.amax(1, keepdim=True))
+    p = counts / counts.sum(1, keepdim=True)
+    return torch.log(p) - torch.log1p(-p)
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_agrees_with_the_published_program(golden, form):
+    values = golden["personalised_popularity"]
+    head = PopularityHead(values["n_items"] + 1, form, values["epsilon"])
+    for plays, expected in zip(values["histories"], values[form]):
+        plays = torch.tensor(plays) + 1  # the reference counts items from 0
+        if form == "softmax":
+            scores = head(plays[-values["softmax_window"] :].unsqueeze(0))
+        else:  # a row for every place: the plays up to it
+            expected = expected[: len(plays)]
+            rows = torch.stack([plays.where(torch.arange(len(plays)) <= t, 0) for t in range(len(plays))])
+            scores = head(rows)
+        expected = torch.tensor(expected).view(len(scores), -1)
+        torch.testing.assert_close(scores[:, 1:], expected, atol=1e-5, rtol=0)
+
+
+def test_hand_made_scores():
+    history = torch.tensor([[3, 1, 3, 0]])
+    softmax = PopularityHead(5, "softmax", 0.5)(history)[0, 1:]
+    torch.testing.assert_close(softmax.exp(), torch.tensor([1.5, 0.5, 2.5, 0.5]) / 2.5)
+    sigmoid = PopularityHead(5, "sigmoid", 0.5)(history)[0, 1:]
+    torch.testing.assert_close(sigmoid.sigmoid(), torch.tensor([1.5, 0.5, 2.5, 0.5]) / 5)
+
+
+@given(history=histories, form=forms, epsilon=st.sampled_from([0.01, 0.5, 3.0]))
+def test_equals_the_dense_formula(history, form, epsilon):
+    rows = torch.tensor([history])
+    scores = PopularityHead(N_ITEMS, form, epsilon)(rows)[:, 1:]
+    expected = dense(rows, N_ITEMS, form, epsilon).float()
+    torch.testing.assert_close(scores, expected, atol=1e-5, rtol=1e-5)
+
+
+@given(history=histories, form=forms, data=st.data())
+def test_order_padding_and_unknown_ids_do_not_matter(history, form, data):
+    head = PopularityHead(N_ITEMS, form)
+    ignored = data.draw(st.lists(st.sampled_from([0, N_ITEMS, N_ITEMS + 7, -1]), max_size=5))
+    shuffled = data.draw(st.permutations(history + ignored))
+    torch.testing.assert_close(head(torch.tensor([shuffled])), head(torch.tensor([history])))
+
+
+@given(history=histories, item=st.integers(1, N_ITEMS - 1), form=forms)
+def test_one_more_play_raises_an_item_against_all_others(history, item, form):
+    head = PopularityHead(N_ITEMS, form)
+    before, after = head(torch.tensor([history])), head(torch.tensor([[*history, item]]))
+    gained = (after[0, item] - after[0]) - (before[0, item] - before[0])
+    others = torch.arange(N_ITEMS) != item
+    assert (gained[others] > 0).all()
+
+
+@given(history=histories, form=forms, candidates=st.lists(st.integers(1, N_ITEMS - 1), min_size=1))
+def test_candidates_equal_their_place_among_all_items(history, form, candidates):
+    head = PopularityHead(N_ITEMS, form)
+    rows, chosen = torch.tensor([history]), torch.tensor([candidates])
+    torch.testing.assert_close(head.candidates(rows, chosen), head(rows).gather(1, chosen))
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_loss_and_gradients_equal_the_dense_ones(form):
+    generator = torch.Generator().manual_seed(5)
+    history = torch.randint(0, 6, (7, 9), generator=generator)  # few items: most repeat
+    hidden = torch.randn(7, 4, generator=generator)
+    target = torch.randint(1, N_ITEMS, (7,), generator=generator)
+    losses, gradients = [], []
+    for popularity in ("dense", "sparse"):
+        weight = torch.linspace(-1, 1, 4 * N_ITEMS).view(N_ITEMS, 4).requires_grad_()
+        logits = hidden @ weight.T
+        if popularity == "sparse":
+            logits = PopularityHead(N_ITEMS, form).add_to_(logits, history)[:, 1:]
+        else:
+            logits = logits[:, 1:] + dense(history, N_ITEMS, form, 0.01).float()
+        losses.append(cross_entropy(logits, target - 1))
+        losses[-1].backward()
+        gradients.append(weight.grad)
+    torch.testing.assert_close(*losses)
+    torch.testing.assert_close(*gradients)
+
+
+def test_places_that_share_a_history_get_the_same_scores():
+    history = torch.tensor([[1, 1, 2], [5, 0, 0]])
+    head = PopularityHead(N_ITEMS)
+    scores = torch.randn(2, 4, N_ITEMS)
+    added = head.add_to_(scores.clone(), history) - scores
+    torch.testing.assert_close(added, head(history).unsqueeze(1).expand(-1, 4, -1))
+
+
+def test_counts_stand_at_the_first_place_of_an_item():
+    plays = count_plays(torch.tensor([[4, 2, 4, 0, 99]]), n_items=6)
+    assert plays.items.tolist() == [[0, 0, 2, 4, 4]]
+    assert plays.counts.tolist() == [[0, 0, 1, 2, 0]]
+    assert look_up(plays, torch.tensor([[4, 0, 3, 2, 99]])).tolist() == [[2, 0, 0, 1, 0]]
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+@pytest.mark.parametrize("history", [[[0, 0]], [[3] * 100_000]], ids=["empty", "all the same"])
+def test_extreme_histories_stay_finite(form, history):
+    assert PopularityHead(N_ITEMS, form)(torch.tensor(history)).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ((5, "tanh", 0.1), "tanh"),
+        ((5, "softmax", 0.0), "pps_epsilon"),
+        ((5, "softmax", float("nan")), "pps_epsilon"),
+        ((2, "softmax", 0.1), "1 items"),
+    ],
+)
+def test_impossible_arguments_are_refused(arguments, named):
+    with pytest.raises(ValueError, match=named):
+        PopularityHead(*arguments)
+
+
+def test_adds_nothing_to_the_state_dict():
+    assert not PopularityHead(5).state_dict()
