@@ -10,7 +10,7 @@ import pyarrow.types as pt
 from dataset_converters.ledger import Ledger
 from dataset_converters.tokens import escape_tokens
 
-# Not empty: RecBole on pandas 3 cannot read an empty field as a list, and a space is a list of none.
+# RecBole on pandas 3 cannot read an empty field as a list; a single space is a list of nothing.
 _EMPTY_LIST = " "
 
 
@@ -43,7 +43,7 @@ def item_features(table: pa.Table, items: pa.Array, ledger: Ledger) -> pa.Table:
     for name in table.column_names[1:]:
         field = _to_field(name, table.column(name).combine_chunks(), len(unknown))
         if field is None:
-            ledger.note(f"item column left out, all empty or of no RecBole type: {name}", 1)
+            ledger.note(f"item column left out, empty or of no RecBole type: {name}", 1)
         else:
             fields.update([field])
     return pa.table(fields)
@@ -76,11 +76,11 @@ def _recbole_type(kind: pa.DataType) -> str | None:
     return "float" if pt.is_integer(kind) or pt.is_floating(kind) else None
 
 
-def _texts(column: pa.Array, kind: str) -> pa.Array:
+def _texts(column: pa.Array, kind: str, in_list: bool = False) -> pa.Array:
     if pt.is_dictionary(column.type):
         column = column.dictionary_decode()
     if kind == "token":
-        return escape_tokens(column.cast(pa.string()))
+        return escape_tokens(column.cast(pa.string()), in_list)
     if pt.is_floating(column.type):
         column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
     return column.cast(pa.string())
@@ -89,9 +89,7 @@ def _texts(column: pa.Array, kind: str) -> pa.Array:
 def _list_texts(column: pa.Array, kind: str) -> pa.Array:
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
-    values = _texts(pc.list_flatten(column), "token" if kind == "token_seq" else "float")
-    if kind == "token_seq":
-        values = escape_tokens(pc.list_flatten(column).cast(pa.string()), in_list=True)
+    values = _texts(pc.list_flatten(column), kind[: -len("_seq")], in_list=True)
     joined = pc.binary_join(pa.ListArray.from_arrays(offsets, pc.fill_null(values, "")), " ")
     return pc.if_else(pc.equal(pc.utf8_trim(joined, " "), ""), _EMPTY_LIST, joined)
 

@@ -40,8 +40,7 @@ class EventStore:
             },
         )
         self._connection.execute(
-            'CREATE TABLE events (seq BIGINT, "user" VARCHAR, item VARCHAR, '
-            "time_us BIGINT, rating DOUBLE)"
+            'CREATE TABLE events (seq BIGINT, "user" VARCHAR, item VARCHAR, time_us BIGINT, rating DOUBLE)'
         )
 
     def __enter__(self) -> EventStore:
@@ -73,9 +72,9 @@ class EventStore:
 
     def ordered(self, batch_rows: int = 100_000) -> Iterator[pa.RecordBatch]:
         """Yield all events: users by first appearance, then time, then raw order."""
-        result = self._connection.execute(_ORDERED)
-        # DuckDB 1.x spells it fetch_record_batch, 2.x to_arrow_reader.
-        read: Any = getattr(result, "to_arrow_reader", None) or result.fetch_record_batch
+        result: Any = self._connection.sql(_ORDERED)
+        # Older releases of DuckDB 1 know the second name only.
+        read = getattr(result, "to_arrow_reader", None) or result.fetch_arrow_reader
         yield from read(batch_rows)
 
     def items(self) -> pa.Array:

@@ -15,9 +15,8 @@ import pyarrow.compute as pc
 
 # What pandas takes for a missing value by default, and the name RecBole gives to its padding.
 _RESERVED = frozenset(
-    "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a"
-    "|nan|null|[PAD]".split("|")
-)
+    ["#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"]
+) | frozenset(["<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "[PAD]"])
 _CONTROL = r'["%\x00-\x1f\x7f-\x9f\u2028\u2029]'
 _UNSAFE = re.compile(_CONTROL + r"|^ +| +\Z")
 _UNSAFE_IN_LIST = re.compile(_CONTROL + "| ")

@@ -1,0 +1,157 @@
+"""Source ``parquet``: one row per user with a list of actions, and a table of tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dataset_converters.errors import ConversionError
+from dataset_converters.ledger import Ledger
+from dataset_converters.parquet_layout import FieldOptions, Layout, find_layout
+from dataset_converters.schema import EVENT_RATINGS, EVENTS, RawLog
+from dataset_converters.tracks import Tracks, parquet_schema, read_tracks
+
+ACTION_RATINGS = {
+    "1": EVENT_RATINGS["play"],
+    "2": EVENT_RATINGS["like"],
+    "-1": EVENT_RATINGS["skip"],
+    "-2": EVENT_RATINGS["dislike"],
+}
+"""Default meaning of the integer action."""
+
+_USERS_PER_BATCH = 256
+
+
+@dataclass(frozen=True)
+class ParquetOptions:
+    """How to read the files.
+
+    Attributes:
+        fields: Names of columns and struct fields, where they cannot be found.
+        ratings: Rating of each action; other actions are dropped.
+        keep_unknown_tracks: Whether plays of tracks that ``tracks.parquet`` lacks stay, under the
+            item id ``index-N``.
+    """
+
+    fields: FieldOptions
+    ratings: dict[str, float]
+    keep_unknown_tracks: bool = True
+
+
+def read_events(raw: Path, options: ParquetOptions, ledger: Ledger) -> RawLog:
+    """Open ``interactions.parquet`` and, if it is there, ``tracks.parquet`` beside it.
+
+    Args:
+        raw: The folder, or the interactions file itself.
+        options: How to read it.
+        ledger: Counts actions read and dropped.
+
+    Returns:
+        Events in the order of the file.
+
+    Raises:
+        ConversionError: A file is missing, unreadable, or lacks what is needed.
+    """
+    path = raw / "interactions.parquet" if raw.is_dir() else raw
+    layout = find_layout(parquet_schema(path), options.fields)
+    tracks = read_tracks(path.parent / "tracks.parquet", ledger)
+    reader = _Reader(path, layout, options, tracks, ledger)
+    return RawLog(reader.batches(), tracks.features if tracks else None)
+
+
+@dataclass
+class _Reader:
+    path: Path
+    layout: Layout
+    options: ParquetOptions
+    tracks: Tracks | None
+    ledger: Ledger
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        file = pq.ParquetFile(self.path)
+        columns = [self.layout.user, self.layout.actions]
+        if "size_of_actions" in file.schema_arrow.names:
+            columns.append("size_of_actions")
+        for rows in file.iter_batches(batch_size=_USERS_PER_BATCH, columns=columns):
+            yield self._events(rows)
+
+    def _events(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        lists = rows.column(self.layout.actions)
+        self._compare_sizes(rows, lists)
+        structs = pc.list_flatten(lists)
+        users = _user_texts(rows.column(self.layout.user)).take(pc.list_parent_indices(lists))
+        self.ledger.read(len(structs))
+        values = [self._field(structs, name) for name in self._names()]
+        present = pc.is_valid(structs)
+        self.ledger.drop("action entry is null", len(structs) - _count(present))
+        ratings, known = self._ratings(values[2].filter(present))
+        users, index, times = (
+            column.filter(present).filter(known) for column in (users, values[0], values[1])
+        )
+        items, listed = self._items(index)
+        columns = [users, items, _microseconds(times), ratings.filter(known)]
+        return pa.RecordBatch.from_arrays([c.filter(listed) for c in columns], schema=EVENTS)
+
+    def _names(self) -> tuple[str, str, str]:
+        return self.layout.index, self.layout.time, self.layout.action
+
+    def _field(self, structs: pa.Array, name: str) -> pa.Array:
+        return pc.struct_field(structs, [structs.type.get_field_index(name)])
+
+    def _compare_sizes(self, rows: pa.RecordBatch, lists: pa.Array) -> None:
+        """Note users whose ``size_of_actions`` is not the length of their list."""
+        lengths = pc.fill_null(pc.list_value_length(lists), 0)
+        self.ledger.note("users without actions", _count(pc.equal(lengths, 0)))
+        if "size_of_actions" in rows.schema.names:
+            stated = pc.fill_null(rows.column("size_of_actions"), 0)
+            wrong = _count(pc.not_equal(stated.cast(pa.int64()), lengths.cast(pa.int64())))
+            self.ledger.note("users whose size_of_actions differs from their list", wrong)
+
+    def _ratings(self, actions: pa.Array) -> tuple[pa.Array, pa.Array]:
+        """Return ratings and a mask of the actions that have one; null actions stay, as null."""
+        texts = actions.cast(pa.string())
+        table = self.options.ratings
+        place = pc.index_in(texts, value_set=pa.array(list(table)))
+        known = pc.or_(pc.is_valid(place), pc.is_null(texts))
+        for entry in pc.value_counts(texts.filter(pc.invert(known))).to_pylist():
+            reason = f"action {entry['values']} not among --ratings ({', '.join(table)})"
+            self.ledger.drop(reason, entry["counts"])
+        return pa.array(list(table.values()), pa.float64()).take(place), known
+
+    def _items(self, index: pa.Array) -> tuple[pa.Array, pa.Array]:
+        """Return item ids and a mask of the events to keep."""
+        if self.tracks is None:
+            return index.cast(pa.string()), pa.repeat(True, len(index))
+        ids = self.tracks.ids_of(index)
+        unknown = pc.and_(pc.is_null(ids), pc.is_valid(index))
+        if not self.options.keep_unknown_tracks:
+            self.ledger.drop("track index not in tracks.parquet", _count(unknown))
+            return ids, pc.invert(unknown)
+        self.ledger.note("actions on tracks not in tracks.parquet, kept", _count(unknown))
+        named = pc.binary_join_element_wise("index", index.cast(pa.string()), "-")
+        return pc.if_else(unknown, named, ids), pa.repeat(True, len(index))
+
+
+def _user_texts(users: pa.Array) -> pa.Array:
+    if pa.types.is_floating(users.type):
+        try:
+            users = users.cast(pa.int64())  # pandas turns integers with gaps into floats
+        except pa.ArrowInvalid:
+            raise ConversionError("the user column holds fractions: need int or string") from None
+    if pa.types.is_dictionary(users.type):
+        users = users.dictionary_decode()
+    return users.cast(pa.string())
+
+
+def _microseconds(times: pa.Array) -> pa.Array:
+    """Return timestamps of any unit as microseconds, rounding down."""
+    return times.cast(pa.timestamp("us", times.type.tz), safe=False).cast(pa.int64())
+
+
+def _count(mask: pa.Array) -> int:
+    return int(pc.sum(mask).as_py() or 0)
