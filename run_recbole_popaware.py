@@ -1,4 +1,4 @@
-"""Train and evaluate: ``python run_recbole_popaware.py --model=PopSASRec [--dataset=NAME] [--key=value ...]``."""
+"""Train and evaluate: python run_recbole_popaware.py --model=PopSASRec [--key=value ...]."""
 
 import sys
 

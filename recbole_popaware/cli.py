@@ -47,9 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Read the command line: what argparse knows, and the properties."""
-    parser = argparse.ArgumentParser(
-        prog="recbole-popaware", description=DESCRIPTION, allow_abbrev=False
-    )
+    parser = argparse.ArgumentParser(prog="recbole-popaware", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--model", "-m", help="name of the model (required here or in a file)")
     parser.add_argument("--dataset", "-d", help="name of the data set (default: the demo data)")
     parser.add_argument("--config_files", nargs="+", help="property files (YAML), later ones win")

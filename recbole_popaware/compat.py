@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from recbole.utils import FeatureType
@@ -42,3 +44,29 @@ def fill_missing(frame: pd.DataFrame, types: dict[str, FeatureType]) -> pd.DataF
             empty = np.empty(0, dtype=np.int64 if kind == FeatureType.TOKEN_SEQ else np.float64)
             filled[field] = column.map(lambda x, empty=empty: empty if isinstance(x, float) else x)
     return frame.assign(**filled)
+
+
+def number_tokens(columns: list[pd.Series]) -> tuple[list[Any], np.ndarray]:
+    """Give every token of some columns a number, as RecBole's ``_remap`` did before pandas 3.
+
+    RecBole measures sequences with ``Series.agg(len)``, which pandas 3 no longer applies to each value.
+
+    Args:
+        columns: Tokens, or arrays of tokens, that share one index.
+
+    Returns:
+        The columns as numbers from 1 in order of first appearance (missing tokens 0), and the token of
+        each number, ``[PAD]`` first.
+    """
+    of_sequences = [column.map(lambda x: isinstance(x, np.ndarray)).all() for column in columns]
+    flat = [
+        np.concatenate(column.tolist()) if sequences else column.to_numpy(dtype=object)
+        for column, sequences in zip(columns, of_sequences)
+    ]
+    numbers, tokens = pd.factorize(np.concatenate(flat))
+    numbered: list[Any] = np.split(numbers + 1, np.cumsum([len(part) for part in flat])[:-1])
+    for i, column in enumerate(columns):
+        if of_sequences[i]:
+            lengths = [len(sequence) for sequence in column]
+            numbered[i] = np.split(numbered[i], np.cumsum(lengths)[:-1])
+    return numbered, np.array(["[PAD]", *tokens])

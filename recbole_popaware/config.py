@@ -30,7 +30,7 @@ _REFUSALS = (
 )
 
 
-class Config(recbole.config.Config):  # type: ignore[misc]  # RecBole is not annotated
+class Config(recbole.config.Config):
     """RecBole's ``Config``; differs from stock in what follows.
 
     * ``model`` may name one of our models, and ``dataset`` defaults to the demo data.
@@ -49,6 +49,8 @@ class Config(recbole.config.Config):  # type: ignore[misc]  # RecBole is not ann
     Raises:
         UsageError: If the model is not known or a property has an impossible value.
     """
+
+    parameters: dict[str, list[str]]
 
     def __init__(
         self,
@@ -72,6 +74,7 @@ class Config(recbole.config.Config):  # type: ignore[misc]  # RecBole is not ann
         return json.dumps(self._settings)
 
     def compatibility_settings(self) -> None:
+        """Define what RecBole reads from NumPy, then let it."""
         compat.restore_numpy_aliases()
         super().compatibility_settings()
 
@@ -93,9 +96,7 @@ class Config(recbole.config.Config):  # type: ignore[misc]  # RecBole is not ann
     def _convert_config_dict(self, config_dict: dict[str, Any]) -> dict[str, Any]:
         return {key: _literal(value) for key, value in config_dict.items()}
 
-    def _get_model_and_dataset(
-        self, model: str | type | None, dataset: str | None
-    ) -> tuple[str, type, str]:
+    def _get_model_and_dataset(self, model: str | type | None, dataset: str | None) -> tuple[str, type, str]:
         model = model or self.external_config_dict.get("model")
         if model is None:
             raise UsageError("no model is named; say --model=PopSASRec, or set `model` in a file")
@@ -107,9 +108,7 @@ class Config(recbole.config.Config):  # type: ignore[misc]  # RecBole is not ann
         super()._load_internal_config_dict(model, model_class, dataset)
         if dataset == DEFAULT_DATASET:
             self.internal_config_dict["data_path"] = str(properties.EXAMPLES)
-        data_path = self.external_config_dict.get(
-            "data_path", self.internal_config_dict["data_path"]
-        )
+        data_path = self.external_config_dict.get("data_path", self.internal_config_dict["data_path"])
         files = [
             properties.FOLDER / "model" / f"{model}.yaml",
             properties.FOLDER / "dataset" / f"{dataset}.yaml",
@@ -126,9 +125,11 @@ class Config(recbole.config.Config):  # type: ignore[misc]  # RecBole is not ann
         self._warn_of_unknown_names(final)
         if final.get("loss_type") == "CE" and final["MODEL_TYPE"] == ModelType.SEQUENTIAL:
             final["train_neg_sample_args"] = self.external_config_dict.get("train_neg_sample_args")
+        if not hasattr(self.model_class, "input_type") and final.get("loss_type") not in ("CE", "BPR"):
+            raise UsageError(f"loss_type is [{final.get('loss_type')}], but must be CE or BPR")
         properties.check(final)
         names = {"model": self.model, "dataset": self.dataset}
-        self._settings = {k: v for k, v in {**final, **names}.items() if _is_plain(v)}
+        self._settings = {k: _literal(v) for k, v in {**final, **names}.items() if _is_plain(v)}
         return final
 
     def _set_default_parameters(self) -> None:
@@ -142,7 +143,10 @@ class Config(recbole.config.Config):  # type: ignore[misc]  # RecBole is not ann
             )
 
     def _warn_of_unknown_names(self, final: dict[str, Any]) -> None:
-        known = {*self.internal_config_dict, *(n for names in self.parameters.values() for n in names)}
+        known = {
+            *self.internal_config_dict,
+            *(n for names in self.parameters.values() for n in names),
+        }
         for name in sorted(set(self.external_config_dict) - known):
             near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
             if near:

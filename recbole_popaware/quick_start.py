@@ -75,6 +75,7 @@ def train_and_evaluate(config: Config, saved: bool = True) -> dict[str, Any]:
     test_result = trainer.evaluate(
         experiment.test_data, load_best_model=saved, show_progress=config["show_progress"]
     )
+    trainer.tensorboard.close()
     return {
         "model": config["model"],
         "dataset": config["dataset"],
@@ -134,8 +135,8 @@ def load_data_and_model(
         settings = json.loads(checkpoint["settings"])
     else:
         stock = checkpoint["config"]
-        settings = {**stock.internal_config_dict, **stock.external_config_dict}
-        settings.update(model=stock.model, dataset=stock.dataset)
+        settings = {k: v for k, v in stock.internal_config_dict.items() if k != "train_neg_sample_args"}
+        settings.update(stock.external_config_dict, model=stock.model, dataset=stock.dataset)
     settings.update(config_dict or {})
     config = Config(config_dict=settings, argv=())
     init_seed(config["seed"], config["reproducibility"])

@@ -98,7 +98,7 @@ class SafeCheckpoints:
         logger.info("Resuming from epoch %d of %s", self.start_epoch, resume_file)
 
 
-class Trainer(SafeCheckpoints, recbole.trainer.Trainer):  # type: ignore[misc]
+class Trainer(SafeCheckpoints, recbole.trainer.Trainer):
     """Stock loop; a model without parameters is evaluated once instead of trained."""
 
     def __init__(self, config: Any, model: Any) -> None:

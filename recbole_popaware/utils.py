@@ -27,7 +27,7 @@ def get_model(name: str) -> type:
         return model
     try:
         model = recbole.utils.get_model(name)
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, ImportError) as error:
         near = difflib.get_close_matches(name.lower(), [m.lower() for m in MODELS], n=1)
         hint = [f" (did you mean {m}?)" for m in MODELS if m.lower() in near]
         raise UsageError(

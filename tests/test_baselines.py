@@ -106,7 +106,10 @@ def test_items_last_played_at_the_same_time_go_by_global_popularity(tmp_path):
 
 def test_counts_agree_with_the_published_program(golden):
     """The last 50 positive plays before the test border, user by user."""
-    reference, border = golden["personalised_most_popular"], golden["global_temporal_split"]["test_border"]
+    reference, border = (
+        golden["personalised_most_popular"],
+        golden["global_temporal_split"]["test_border"],
+    )
     plays = [e for e in golden["events"] if e[3] > 0 and e[2] < border]
     plays.sort(key=lambda e: (e[0], e[2]))  # stable: ties keep the order of the file
     names, items = sorted({e[0] for e in plays}), sorted({e[1] for e in plays})
@@ -117,9 +120,7 @@ def test_counts_agree_with_the_published_program(golden):
         np.array([e[2] for e in plays]),
         len(names),
     )
-    rows, places = store.before(
-        torch.arange(len(names)), store.starts[1:], reference["sequence_length"]
-    )
+    rows, places = store.before(torch.arange(len(names)), store.starts[1:], reference["sequence_length"])
     keys, counts, _ = summarise(rows * len(items) + store.items[places], store.recency[places])
     found: dict[str, dict[str, int]] = {name: {} for name in names}
     for key, count in zip(keys.tolist(), counts.tolist()):

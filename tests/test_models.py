@@ -43,9 +43,9 @@ def test_scores_are_stock_plus_head(toy, stock, ours, form):
     plain, aware = build(stock, toy), build(ours, toy, popularity_head=form, pps_epsilon=0.3)
     batch = next(iter(aware.test_data))[0]
     with torch.no_grad():
-        expected = plain.model.full_sort_predict(batch) + PopularityHead(
-            plain.model.n_items, form, 0.3
-        )(batch["item_id_list"])
+        expected = plain.model.full_sort_predict(batch) + PopularityHead(plain.model.n_items, form, 0.3)(
+            batch["item_id_list"]
+        )
         torch.testing.assert_close(aware.model.full_sort_predict(batch), expected)
         chosen = expected.gather(1, batch["item_id"].unsqueeze(1)).squeeze(1)
         torch.testing.assert_close(aware.model.predict(batch), chosen)

@@ -14,7 +14,7 @@ from recbole.data.interaction import Interaction
 from recbole.utils import FeatureSource, FeatureType
 from torch import Tensor
 
-from recbole_popaware.compat import fill_missing
+from recbole_popaware.compat import fill_missing, number_tokens
 from recbole_popaware.data.history import PlayHistory
 from recbole_popaware.data.reader import read_columns, read_header
 from recbole_popaware.errors import UsageError
@@ -22,7 +22,7 @@ from recbole_popaware.errors import UsageError
 logger = getLogger(__name__)
 
 
-class HistoryDataset(SequentialDataset):  # type: ignore[misc]  # RecBole is not annotated
+class HistoryDataset(SequentialDataset):
     """Stock's samples from plays ordered in 64 bits; differs from stock in what follows.
 
     * Plays are ordered by user and time before RecBole rounds times to 128 seconds; plays at the same
@@ -36,6 +36,7 @@ class HistoryDataset(SequentialDataset):  # type: ignore[misc]  # RecBole is not
     """
 
     history: PlayHistory | None = None
+    inter_feat: Any
 
     def item_plays(self) -> Tensor:
         """Plays of each item in this part of the data, ``[n_items]``; a user's first play counts too."""
@@ -93,13 +94,16 @@ class HistoryDataset(SequentialDataset):  # type: ignore[misc]  # RecBole is not
                 )
         untimed = int(self.inter_feat[self.time_field].isna().sum())
         if untimed:
-            raise UsageError(
-                f"data set [{self.dataset_name}]: {untimed} rows have no [{self.time_field}]"
-            )
+            raise UsageError(f"data set [{self.dataset_name}]: {untimed} rows have no [{self.time_field}]")
 
     def _data_filtering(self) -> None:
         loaded = len(self.inter_feat)
-        super()._data_filtering()
+        try:
+            super()._data_filtering()
+        except ValueError as error:  # a field that is not there, an interval that is none, nothing left
+            raise UsageError(
+                f"data set [{self.dataset_name}]: the filters cannot work on its {loaded} rows: {error}"
+            ) from error
         kept = len(self.inter_feat)
         if kept < loaded:
             logger.info(
@@ -145,11 +149,22 @@ class HistoryDataset(SequentialDataset):  # type: ignore[misc]  # RecBole is not
         to = str if self.field2type[field] == FeatureType.TOKEN_SEQ else float
         separator = self.config["seq_separator"]
         limit = (self.config["seq_len"] or {}).get(field)
+        dtype = object if to is str else np.float64
         sequences = [
-            np.array([to(part) for part in text.split(separator) if part][:limit]) for text in texts
+            np.array([to(part) for part in text.split(separator) if part][:limit], dtype) for text in texts
         ]
         self.field2seqlen[field] = max(map(len, sequences), default=0)
         return sequences
+
+    def _remap(self, remap_list: list[tuple[Any, str, FeatureType]]) -> None:
+        if not remap_list:
+            return
+        numbered, tokens = number_tokens([feat[field] for feat, field, _ in remap_list])
+        token_id = {token: number for number, token in enumerate(tokens)}
+        for (feat, field, _), numbers in zip(remap_list, numbered):
+            self.field2id_token.setdefault(field, tokens)
+            self.field2token_id.setdefault(field, token_id)
+            feat[field] = numbers
 
     def _fill_nan(self) -> None:
         for name in self.feat_name_list:

@@ -38,9 +38,7 @@ class PlayHistory(NamedTuple):
             torch.from_numpy(starts.astype(np.int64)),
         )
 
-    def before(
-        self, users: Tensor, ends: Tensor, length: int | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def before(self, users: Tensor, ends: Tensor, length: int | None = None) -> tuple[Tensor, Tensor]:
         """Find the plays of each row's history.
 
         Args:

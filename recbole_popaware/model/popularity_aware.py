@@ -25,9 +25,7 @@ class PopularityAware:
         super().__init__(config, dataset)  # type: ignore[call-arg]  # the recommender behind the mixin
         form = config["popularity_head"]
         self.popularity_head = (
-            None
-            if form == SWITCHED_OFF
-            else PopularityHead(self.n_items, form, config["pps_epsilon"])
+            None if form == SWITCHED_OFF else PopularityHead(self.n_items, form, config["pps_epsilon"])
         )
 
     def predict(self, interaction: Any) -> Tensor:
@@ -36,9 +34,7 @@ class PopularityAware:
         if self.popularity_head is None:
             return scores
         items = interaction[self.ITEM_ID].unsqueeze(1)
-        return scores + self.popularity_head.candidates(
-            interaction[self.ITEM_SEQ], items
-        ).squeeze(1)
+        return scores + self.popularity_head.candidates(interaction[self.ITEM_SEQ], items).squeeze(1)
 
     def full_sort_predict(self, interaction: Any) -> Tensor:
         """Scores of all items, ``[B, n_items]``."""

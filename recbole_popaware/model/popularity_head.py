@@ -113,9 +113,7 @@ class PopularityHead(nn.Module):
         ValueError: If a value is not one of the above.
     """
 
-    def __init__(
-        self, n_items: int, form: str = "softmax", epsilon: float = DEFAULT_EPSILON
-    ) -> None:
+    def __init__(self, n_items: int, form: str = "softmax", epsilon: float = DEFAULT_EPSILON) -> None:
         super().__init__()
         if form not in FORMS:
             raise ValueError(f"popularity head [{form}] is not one of {', '.join(FORMS)}")
@@ -179,6 +177,7 @@ class PopularityHead(nn.Module):
         return scores.add_(unplayed).scatter_add_(-1, items, correction)
 
     def extra_repr(self) -> str:
+        """Settings to show when the model is printed."""
         return f"form={self.form}, epsilon={self.epsilon}, n_items={self.n_items}"
 
     def _score(self, counts: Tensor, plays: PlayCounts) -> Tensor:

@@ -9,7 +9,7 @@ from recbole.model.abstract_recommender import SequentialRecommender
 from torch import Tensor
 
 
-class MostPop(SequentialRecommender):  # type: ignore[misc]  # RecBole is not annotated
+class MostPop(SequentialRecommender):
     """Every user gets the items with most plays in the training part; nothing is learned."""
 
     item_plays: Tensor

@@ -36,12 +36,8 @@ class PersonalizedMostPop(MostPop):
         popularity = popularity_places(self.item_plays)
         scores = (popularity / self.n_items).repeat(len(interaction), 1)
         history = PlayHistory(*(part.to(popularity.device) for part in self.history))
-        rows, places = history.before(
-            interaction[self.USER_ID], interaction[self.END], self.history_window
-        )
-        keys, plays, latest = summarise(
-            rows * self.n_items + history.items[places], history.recency[places]
-        )
+        rows, places = history.before(interaction[self.USER_ID], interaction[self.END], self.history_window)
+        keys, plays, latest = summarise(rows * self.n_items + history.items[places], history.recency[places])
         row, item = keys // self.n_items, keys % self.n_items
         scores[row, item] = 1.0 + places_within_rows(row, plays, latest, popularity[item])
         return scores

@@ -49,20 +49,12 @@ class PopBERT4Rec(PopularityAware, BERT4Rec):
         if self.loss_type == "CE":
             logits = output @ self.item_embedding.weight[: self.n_items].T + self.output_bias
             self.popularity_head.add_to_(logits, history)
-            losses = functional.cross_entropy(
-                logits.flatten(0, 1), positives.flatten(), reduction="none"
-            )
+            losses = functional.cross_entropy(logits.flatten(0, 1), positives.flatten(), reduction="none")
             losses = losses.view_as(places)
         else:
-            losses = self._bpr(output, history, positives, interaction[self.NEG_ITEMS])
+            pair = torch.stack([positives, interaction[self.NEG_ITEMS]], dim=1)  # [B, 2, M]
+            scores = torch.einsum("bmh,bkmh->bkm", output, self.item_embedding(pair)) + self.output_bias[pair]
+            scores += self.popularity_head.candidates(history, pair.flatten(1)).view_as(scores)
+            losses = -torch.log(1e-14 + torch.sigmoid(scores[:, 0] - scores[:, 1]))
         weights = (places > 0).to(losses.dtype)
         return (losses * weights).sum() / weights.sum()
-
-    def _bpr(
-        self, output: Tensor, history: Tensor, positives: Tensor, negatives: Tensor
-    ) -> Tensor:
-        pair = torch.stack([positives, negatives], dim=1)  # [B, 2, M]
-        scores = torch.einsum("bmh,bkmh->bkm", output, self.item_embedding(pair))
-        popularity = self.popularity_head.candidates(history, pair.flatten(1)).view_as(scores)
-        scores = scores + self.output_bias[pair] + popularity
-        return -torch.log(1e-14 + torch.sigmoid(scores[:, 0] - scores[:, 1]))

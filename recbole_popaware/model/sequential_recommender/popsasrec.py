@@ -26,9 +26,7 @@ class PopSASRec(PopularityAware, SASRec):
         else:
             history = interaction[self.ITEM_SEQ]
             output = self.forward(history, interaction[self.ITEM_SEQ_LEN])  # [B, H]
-            pair = torch.stack(
-                [interaction[self.POS_ITEM_ID], interaction[self.NEG_ITEM_ID]], dim=1
-            )
+            pair = torch.stack([interaction[self.POS_ITEM_ID], interaction[self.NEG_ITEM_ID]], dim=1)
             scores = torch.einsum("bh,bkh->bk", output, self.item_embedding(pair))
             scores = scores + self.popularity_head.candidates(history, pair)
             loss = self.loss_fct(scores[:, 0], scores[:, 1])

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+from conftest import write_atomic
+
+from recbole_popaware.cli import main, report
+
+
+def words(toy, **more):
+    return [f"--{key}={value}" for key, value in {**toy, **more}.items()]
+
+
+def test_a_run_prints_a_table(toy, capsys):
+    assert main(["--model=PersonalizedMostPop", *words(toy)]) == 0
+    out = capsys.readouterr().out
+    assert "PersonalizedMostPop on toy" in out
+    assert "ndcg@10" in out
+    assert "saved/PersonalizedMostPop" in out
+
+
+def test_words_may_stand_apart_as_in_recbole(toy, capsys, tmp_path):
+    (tmp_path / "a.yaml").write_text("topk: [3]\nvalid_metric: NDCG@3\n")
+    (tmp_path / "b.yaml").write_text("metrics: [NDCG]\n")
+    toy.pop("dataset")
+    files = [str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml")]
+    assert main(["-m", "MostPop", "-d", "toy", "--config_files", *files, *words(toy)]) == 0
+    out = capsys.readouterr().out
+    assert "ndcg@3" in out
+    assert "recall" not in out
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--model=Popularity"], "is not known"),
+        ([], "no model is named"),
+        (["--model=PopSASRec", "--dataset=gone"], "gone.inter"),
+        (["--model=PopSASRec", "--pps_epsilon=-1"], "pps_epsilon is [-1]"),
+        (["--model=PopSASRec", "--n_heads=3"], "refuses its properties"),
+        (["--model=PopSASRec", "--loss_type=Hinge"], "loss_type"),
+        (["--model=PopBERT4Rec", "--loss_type=Hinge"], "loss_type"),
+        (["--model=PopBERT4Rec", "--mask_ratio=0.01"], "mask_ratio"),
+        (["--model=PopSASRec", "--eval_args={'split': {'XS': 1}, 'order': 'TO'}"], "XS"),
+        (["--model=PopSASRec", "epochs=3"], "[epochs=3] is not understood"),
+        (["--model=PopSASRec", "--epochs", "3"], "is not understood"),
+        (["--model=PopSASRec", "--config_files", "gone.yaml"], "gone.yaml"),
+    ],
+)
+def test_a_mistake_gets_one_line_and_code_2(toy, given, told, capsys):
+    own = {word[2:].partition("=")[0] for word in given}
+    rest = [w for w in words(toy) if w[2:].partition("=")[0] not in own]
+    assert main([*given[:1], *rest, *given[1:]] if given else rest) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert told in captured.err
+    assert not captured.out
+
+
+@pytest.mark.parametrize("plays", [[], [("u", "a", 1)], [("u", "a", 1), ("u", "b", 2)]])
+def test_empty_data_and_single_users_too(toy, tmp_path, plays, capsys):
+    header = "user_id:token\titem_id:token\ttimestamp:float"
+    write_atomic(tmp_path / "data", "toy", plays, header)
+    assert main(["--model=PopSASRec", *words(toy)]) == 2
+    assert capsys.readouterr().err.startswith("error: data set [toy]")
+
+
+def test_help_costs_no_import_of_torch(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    assert "--model" in capsys.readouterr().out
+
+
+def test_interruption_is_quiet(monkeypatch, capsys, toy):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("recbole_popaware.quick_start.prepare", interrupt)
+    assert main(["--model=MostPop", *words(toy)]) == 130
+    assert capsys.readouterr().err.endswith("interrupted\n")
+
+
+def test_report_shows_what_was_not_validated():
+    result = {
+        "model": "M",
+        "dataset": "d",
+        "best_valid_result": None,
+        "test_result": {"ndcg@10": 0.25},
+        "checkpoint": None,
+    }
+    assert [line.split() for line in report(result).splitlines() if "ndcg" in line] == [
+        ["ndcg@10", "-", "0.2500"]
+    ]

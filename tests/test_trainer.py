@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import recbole.trainer
+import torch
+from conftest import build
+from recbole.utils import ModelType
+
+from recbole_popaware.errors import UsageError
+from recbole_popaware.quick_start import load_data_and_model, run_recbole_popaware
+from recbole_popaware.trainer import SafeCheckpoints, Trainer, read_checkpoint
+from recbole_popaware.utils import get_trainer
+
+
+def train(model, settings, **more):
+    return run_recbole_popaware(model, config_dict={**settings, **more})
+
+
+def test_a_checkpoint_holds_tensors_and_plain_values_only(toy):
+    file = train("PopSASRec", toy)["checkpoint"]
+    checkpoint = torch.load(file, weights_only=True)
+    assert json.loads(checkpoint["settings"])["model"] == "PopSASRec"
+    assert set(checkpoint) == {
+        *("settings", "epoch", "cur_step", "best_valid_score"),
+        *("state_dict", "other_parameter", "optimizer"),
+    }
+
+
+@pytest.mark.parametrize("model", ["PopSASRec", "PopBERT4Rec", "MostPop", "PersonalizedMostPop", "GRU4Rec"])
+def test_a_loaded_model_scores_as_the_trained_one(toy, model):
+    result = train(model, toy, epochs=2)
+    loaded = load_data_and_model(result["checkpoint"])
+    trainer = get_trainer(loaded.config["MODEL_TYPE"], model)(loaded.config, loaded.model)
+    assert trainer.evaluate(loaded.test_data, load_best_model=False) == result["test_result"]
+
+
+def test_settings_in_a_checkpoint_are_not_run(toy, tmp_path):
+    file = train("MostPop", toy)["checkpoint"]
+    checkpoint = torch.load(file, weights_only=True)
+    settings = json.loads(checkpoint["settings"])
+    settings["note"] = f"open({str(tmp_path / 'ran')!r}, 'w')"
+    torch.save({**checkpoint, "settings": json.dumps(settings)}, file)
+    assert load_data_and_model(file).config["note"] == settings["note"]
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_stock_checkpoint_loads_only_on_request(toy):
+    ours = build("SASRec", toy)
+    stock = recbole.trainer.Trainer(ours.config, ours.model)
+    stock._save_checkpoint(0, verbose=False)
+    file = stock.saved_model_file
+    with pytest.raises(UsageError, match="trust_pickle"):
+        load_data_and_model(file)
+    loaded = load_data_and_model(file, trust_pickle=True)
+    for name, weight in ours.model.state_dict().items():
+        assert torch.equal(loaded.model.state_dict()[name], weight)
+
+
+def test_files_that_are_no_checkpoints_are_refused(tmp_path, toy):
+    file = tmp_path / "model.pth"
+    with pytest.raises(UsageError, match="not there"):
+        read_checkpoint(file)
+    whole = train("MostPop", toy)["checkpoint"]
+    for content in (b"", b"plain text", pickle.dumps({"a": 1}), Path(whole).read_bytes()[:900]):
+        file.write_bytes(content)
+        with pytest.raises(UsageError, match=r"model\.pth"):
+            read_checkpoint(file)
+
+
+def test_a_model_of_other_data_is_refused(toy, tmp_path):
+    result = train("PopSASRec", toy)
+    inter = tmp_path / "data" / "toy" / "toy.inter"
+    inter.write_text(inter.read_text() + "u0\tnew\t1700000000\n")
+    with pytest.raises(UsageError, match="does not fit"):
+        load_data_and_model(result["checkpoint"])
+
+
+def test_an_interrupted_save_leaves_the_last_checkpoint(toy, monkeypatch, tmp_path):
+    experiment = build("PopSASRec", toy)
+    trainer = Trainer(experiment.config, experiment.model)
+    trainer._save_checkpoint(1, verbose=False)
+    save = torch.save
+
+    def interrupted(state, file):
+        save(state, file)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trainer._save_checkpoint(2, verbose=False)
+    assert read_checkpoint(trainer.saved_model_file)["epoch"] == 1
+    assert [f.suffix for f in (tmp_path / "saved").iterdir()] == [".pth"]
+
+
+def test_training_goes_on_where_a_checkpoint_stands(toy):
+    experiment = build("PopSASRec", toy, epochs=3)
+    first = Trainer(experiment.config, experiment.model)
+    first.fit(experiment.train_data, verbose=False)
+    second = Trainer(experiment.config, build("PopSASRec", toy, epochs=3).model)
+    second.resume_checkpoint(first.saved_model_file)
+    assert second.start_epoch == 3
+    for name, weight in first.model.state_dict().items():
+        assert torch.equal(second.model.state_dict()[name], weight)
+    moments = [t.optimizer.state_dict()["state"][0]["exp_avg"] for t in (first, second)]
+    assert torch.equal(*moments)
+
+
+def test_the_best_epoch_is_what_is_tested(toy, monkeypatch):
+    """Later epochs spoil the weights and validate worse; the test result must be the first epoch's."""
+    expected = train("PopSASRec", toy, epochs=1)["test_result"]
+    train_epoch = Trainer._train_epoch
+
+    def spoil_later(self, data, index, *args, **kwargs):
+        if index == 0:
+            return train_epoch(self, data, index, *args, **kwargs)
+        for parameter in self.model.parameters():
+            torch.nn.init.normal_(parameter, std=50.0)
+        return 0.0
+
+    scores = iter([0.9, 0.5, 0.4])
+    monkeypatch.setattr(Trainer, "_train_epoch", spoil_later)
+    monkeypatch.setattr(Trainer, "_valid_epoch", lambda *_, **__: (next(scores), {"ndcg@10": 0.0}))
+    assert train("PopSASRec", toy, epochs=3)["test_result"] == expected
+
+
+def test_models_that_do_not_learn_are_evaluated_once(toy):
+    experiment = build("PersonalizedMostPop", toy, epochs=50)
+    trainer = Trainer(experiment.config, experiment.model)
+    assert trainer.epochs == 1
+    score, _ = trainer.fit(experiment.train_data, experiment.valid_data, verbose=False)
+    assert score > 0
+
+
+@pytest.mark.parametrize("model", ["SASRec", "PopSASRec", "S3Rec"])
+def test_every_trainer_writes_our_checkpoints(model):
+    assert issubclass(get_trainer(ModelType.SEQUENTIAL, model), SafeCheckpoints)
