@@ -92,7 +92,7 @@ def _features(catalogue: Catalogue, item_ids: pa.Array) -> pa.Table:
         {
             "item_id": item_ids,
             "artist": pa.array([f"artist-{number + 1}" for number in catalogue.artist.tolist()]),
-            "genres": pa.array([[f"genre-{number + 1}"] for number in genre.tolist()]),
+            "genre": pa.array([f"genre-{number + 1}" for number in genre.tolist()]),
             "duration": pa.array(catalogue.seconds.astype(np.int64)),
         }
     )

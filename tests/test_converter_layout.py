@@ -1,0 +1,71 @@
+"""Columns and struct fields are found, asked for, or refused in one line."""
+
+import pyarrow as pa
+import pytest
+
+from dataset_converters.errors import ConversionError
+from dataset_converters.parquet_layout import FieldOptions, Layout, find_layout
+
+TIME = pa.timestamp("ms", "UTC")
+INT = pa.int64()
+
+
+def schema_of(struct: list, user: pa.DataType = INT, **more: pa.DataType) -> pa.Schema:
+    fields = [("character_index", user), ("actions", pa.list_(pa.struct(struct))), *more.items()]
+    return pa.schema(fields)
+
+
+@pytest.mark.parametrize(
+    ("index", "time", "action"),
+    [
+        ("track_index", "datetime", "action"),
+        ("idx_track", "when", "event_type"),
+        ("f0", "f1", "Action"),
+        ("ITEM", "f1", "f2"),
+        ("track", "item", "track_action"),
+    ],
+)
+def test_fields_found_by_type_and_name(index: str, time: str, action: str) -> None:
+    struct = [(action, pa.int8()), (time, TIME), (index, pa.uint32()), ("note", pa.string())]
+    found = find_layout(schema_of(struct), FieldOptions())
+    assert found == Layout("character_index", "actions", index, time, action)
+
+
+def test_fields_without_telling_names_need_options() -> None:
+    schema = schema_of([("a", pa.int64()), ("b", TIME), ("c", pa.int64())])
+    with pytest.raises(ConversionError, match="--index-field and --action-field"):
+        find_layout(schema, FieldOptions())
+    for options in (FieldOptions(index="c"), FieldOptions(action="a")):
+        found = find_layout(schema, options)
+        assert (found.index, found.action) == ("c", "a")
+
+
+def test_options_win_over_names() -> None:
+    struct = [("track_index", pa.int64()), ("action", pa.int64()), ("t", TIME), ("t2", TIME)]
+    schema = schema_of(struct, who=pa.string(), other=pa.list_(pa.struct([("x", pa.int64())])))
+    options = FieldOptions("who", "actions", "action", "t2", "track_index")
+    assert find_layout(schema, options) == Layout("who", "actions", "action", "t2", "track_index")
+
+
+GOOD = [("track_index", pa.int64()), ("time", TIME), ("action", pa.int64())]
+
+
+@pytest.mark.parametrize(
+    ("schema", "options", "message"),
+    [
+        (pa.schema([("user", pa.int64())]), {}, "'character_index' is not a column.*'user'"),
+        (schema_of(GOOD, user=TIME), {}, "need int or string"),
+        (pa.schema([("character_index", pa.int64())]), {}, "a list of structs, found none"),
+        (schema_of(GOOD, more=pa.list_(pa.struct(GOOD))), {}, "several.*--actions-column"),
+        (schema_of(GOOD[:2]), {}, "needs two integer fields"),
+        (schema_of([GOOD[0], GOOD[2]]), {}, "a timestamp, found none"),
+        (schema_of([*GOOD, ("t2", TIME)]), {}, "several.*--time-field"),
+        (schema_of(GOOD), {"user": "nobody"}, "'nobody' is not a column.*--user-column"),
+        (schema_of(GOOD), {"time": "action"}, "'action' is not a timestamp.*--time-field"),
+        (schema_of(GOOD), {"index": "time"}, "'time' is not an integer.*--index-field"),
+        (schema_of(GOOD), {"index": "action", "action": "action"}, "cannot tell"),
+    ],
+)
+def test_refusals_say_what_is_there(schema: pa.Schema, options: dict, message: str) -> None:
+    with pytest.raises(ConversionError, match=message):
+        find_layout(schema, FieldOptions(**options))
