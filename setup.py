@@ -31,11 +31,14 @@ setup(
         "numpy>=1.26,<3",
         "pandas>=2.1,<4",
         "pyarrow>=14",
+        "duckdb>=1.1",  # orders logs that do not fit into memory
         "pyyaml>=6.0",
         "texttable>=1.6",
         "tqdm>=4.60",
     ],
-    extras_require={"test": ["pytest>=8", "hypothesis>=6.100", "ruff", "mypy", "types-PyYAML"]},
+    extras_require={
+        "test": ["pytest>=8", "hypothesis>=6.100", "ruff", "mypy", "types-PyYAML", "setuptools>=70"],
+    },
     entry_points={
         "console_scripts": [
             "recbole-popaware = recbole_popaware.cli:main",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for word in properties:
             if not (word.startswith("--") and "=" in word):
                 raise UsageError(f"[{word}] is not understood; properties are given as --key=value")
+        warnings.filterwarnings("ignore", module=r"recbole\.")  # RecBole's to mend, not the user's
         from recbole_popaware.config import Config  # takes seconds, and --help needs none of it
         from recbole_popaware.quick_start import train_and_evaluate
 

@@ -37,6 +37,7 @@ class Config(recbole.config.Config):
     * After RecBole's property files come ours: ``overall.yaml`` (sequential models), ``model/MODEL.yaml``,
       ``dataset/DATASET.yaml``, and ``DATASET.yaml`` beside the atomic files.
     * Values on the command line and in ``config_dict`` are read as Python literals, never evaluated.
+    * Progress bars show on terminals only.
     * ``train_neg_sample_args`` is empty by default where the loss is CE, so that it need not be said.
 
     Args:
@@ -135,6 +136,7 @@ class Config(recbole.config.Config):
     def _set_default_parameters(self) -> None:
         super()._set_default_parameters()
         final = self.final_config_dict
+        final["show_progress"] = bool(final["show_progress"]) and sys.stderr.isatty()
         name, _, k = str(final["valid_metric"]).lower().partition("@")
         if name not in {m.lower() for m in final["metrics"]} or k not in map(str, final["topk"]):
             raise UsageError(
