@@ -69,9 +69,10 @@ def test_every_console_script_is_named_in_the_readme():
 def test_make_says_which_python_it_needs(tmp_path, version, accepted):
     python = tmp_path / "python"
     python.write_text(
-        f"#!/bin/sh\nif [ \"$1\" = -c ]; then exec {sys.executable} -c "
-        f"\"import sys; sys.version_info = {version}; $(printf %s \"$2\")\"; fi\n"
-        f"if [ \"$1\" = --version ]; then echo Python {version[0]}.{version[1]}.0; exit; fi\necho made >&2; exit 9\n"
+        f'#!/bin/sh\nif [ "$1" = -c ]; then exec {sys.executable} -c '
+        f'"import sys; sys.version_info = {version}; $(printf %s "$2")"; fi\n'
+        f'if [ "$1" = --version ]; then echo Python {version[0]}.{version[1]}.0; exit; fi\n'
+        "echo made >&2; exit 9\n"
     )
     python.chmod(0o755)
     command = ["make", "-C", str(ROOT), "demo", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}"]
