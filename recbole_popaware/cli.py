@@ -68,6 +68,7 @@ def report(result: dict[str, Any]) -> str:
     for name, value in test.items():
         table.add_row([name, f"{valid[name]:.4f}" if name in valid else "-", f"{value:.4f}"])
     lines = ["", f"{result['model']} on {result['dataset']}", "", table.draw(), ""]
+    lines.append(f"epochs: {result['epochs']}, in {result['seconds']:.0f} s")
     if result["checkpoint"]:
-        lines.append(f"Weights of the best epoch: {result['checkpoint']}")
+        lines.append(f"weights of the best one: {result['checkpoint']}")
     return "\n".join(lines)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from logging import getLogger
+from time import perf_counter
 from typing import Any
 
 from recbole.data import data_preparation
@@ -51,7 +52,8 @@ def run_recbole_popaware(
 
     Returns:
         ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result`` and ``test_result`` as RecBole
-        has them, and ``model``, ``dataset``, and ``checkpoint`` (a path, or ``None``).
+        has them, and ``model``, ``dataset``, ``epochs`` and ``seconds`` of training with validation, and
+        ``checkpoint`` (a path, or ``None``).
 
     Raises:
         UsageError: If settings or data cannot work.
@@ -66,12 +68,14 @@ def train_and_evaluate(config: Config, saved: bool = True) -> dict[str, Any]:
     logger.info(config)
     experiment = prepare(config)
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, experiment.model)
+    started = perf_counter()
     best_score, best_result = trainer.fit(
         experiment.train_data,
         experiment.valid_data,
         saved=saved,
         show_progress=config["show_progress"],
     )
+    seconds = perf_counter() - started
     test_result = trainer.evaluate(
         experiment.test_data, load_best_model=saved, show_progress=config["show_progress"]
     )
@@ -83,6 +87,8 @@ def train_and_evaluate(config: Config, saved: bool = True) -> dict[str, Any]:
         "valid_score_bigger": config["valid_metric_bigger"],
         "best_valid_result": best_result,
         "test_result": test_result,
+        "epochs": len(trainer.train_loss_dict),
+        "seconds": seconds,
         "checkpoint": trainer.saved_model_file if saved else None,
     }
 

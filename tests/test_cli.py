@@ -87,8 +87,10 @@ def test_report_shows_what_was_not_validated():
         "dataset": "d",
         "best_valid_result": None,
         "test_result": {"ndcg@10": 0.25},
+        "epochs": 3,
+        "seconds": 12.4,
         "checkpoint": None,
     }
-    assert [line.split() for line in report(result).splitlines() if "ndcg" in line] == [
-        ["ndcg@10", "-", "0.2500"]
-    ]
+    lines = report(result).splitlines()
+    assert [line.split() for line in lines if "ndcg" in line] == [["ndcg@10", "-", "0.2500"]]
+    assert lines[-1] == "epochs: 3, in 12 s"
