@@ -4,23 +4,29 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help demo test test-slow lint format wheel clean
+.PHONY: help demo test pytest test-slow test-oldest lint format wheel clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -3
-	@echo 'make test-slow | lint | format | wheel | clean'
+	@echo 'make test-slow | test-oldest | lint | format | wheel | clean'
 
 demo: $(VENV)/.installed
 	$(BIN)/python run_recbole_popaware.py --model=PopSASRec
 
-test: lint
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+test: lint pytest
 
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-oldest:
+	$(MAKE) --no-print-directory pytest VENV=.venv-oldest CONSTRAINTS=constraints-oldest.txt
+
+pytest: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -35,17 +41,17 @@ wheel: $(VENV)/.installed-test
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-$(VENV)/.installed: setup.py constraints.txt
+$(VENV)/.installed: setup.py $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] <= (3, 11))' || { \
 		echo "error: $$($(PYTHON) --version 2>&1 || echo no Python) at [$(PYTHON)]; Python 3.9, 3.10 or 3.11 is needed, since RecBole" \
 			"1.2.1 asks for a ray that has no build for later ones. Name one with 'make PYTHON=python3.11 ...'," \
 			"or see 'Python 3.12 and later' in README.md." >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable .
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable '.[test]'
 	@touch $@

@@ -29,8 +29,8 @@ setup(
         "recbole==1.2.1",
         "torch>=2.6,<3",
         "numpy>=1.26,<3",
-        "pandas>=2.1,<4",
-        "pyarrow>=14",
+        "pandas>=2.1.1,<4",
+        "pyarrow>=14.0.1",
         "duckdb>=1.1",  # orders logs that do not fit into memory
         "pyyaml>=6.0",
         "texttable>=1.6",

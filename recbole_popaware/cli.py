@@ -8,8 +8,6 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from texttable import Texttable
-
 from recbole_popaware import __version__
 from recbole_popaware.errors import UsageError
 
@@ -37,6 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         config = Config(known.model, known.dataset, known.config_files, argv=properties)
         result = train_and_evaluate(config)
+    except ModuleNotFoundError as error:
+        version = ".".join(map(str, sys.version_info[:2]))
+        print(f"error: {error}, for Python {version}; see 'Installing' in README.md", file=sys.stderr)
+        return 2
     except UsageError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -59,6 +61,8 @@ def parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 def report(result: dict[str, Any]) -> str:
     """Lay out a result as a table of measures on the validation and the test part."""
+    from texttable import Texttable  # comes with RecBole
+
     valid, test = result["best_valid_result"] or {}, result["test_result"]
     table = Texttable()
     table.set_deco(Texttable.HEADER)

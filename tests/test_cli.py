@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 from conftest import write_atomic
 
@@ -70,6 +72,12 @@ def test_help_costs_no_import_of_torch(capsys):
         main(["--help"])
     assert stop.value.code == 0
     assert "--model" in capsys.readouterr().out
+
+
+def test_a_python_without_recbole_is_told_so(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "recbole_popaware.config", None)
+    assert main(["--model=PopSASRec"]) == 2
+    assert "README" in capsys.readouterr().err
 
 
 def test_interruption_is_quiet(monkeypatch, capsys, toy):
