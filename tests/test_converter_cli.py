@@ -96,7 +96,7 @@ def test_mistakes_on_the_command_line(raw: Path, tmp_path: Path, capsys) -> None
         (["parquet", raw], "required: OUT"),
         (["parquet", raw, out, "--name", "a b"], "--name 'a b' cannot name a data set"),
         (["parquet", raw, out, "--ratings", "1"], "EVENT=NUMBER"),
-        (["parquet", raw, out, "--window", "0"], "'0' is no window"),
+        (["parquet", raw, out, "--window", "0"], "'0' is no number to count with"),
         (["parquet", raw, out, "--colour"], "unrecognized arguments: --colour"),
         (["parquet", raw, raw / "tracks.parquet"], "is a file; OUT must be a folder"),
         (["parquet", raw, out, "--ratings", "5=1"], "no event is left to write: 7 read, dropped:"),

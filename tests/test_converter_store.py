@@ -24,6 +24,7 @@ def fill(store: EventStore, events: list, batch_rows: int) -> None:
         columns = zip(*events[begin : begin + batch_rows])
         arrays = [pa.array(column, field.type) for column, field in zip(columns, EVENTS)]
         store.append(pa.RecordBatch.from_arrays(arrays, schema=EVENTS))
+    store.index()
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -33,8 +34,8 @@ def test_order_is_user_appearance_then_time_then_file(tmp_path_factory, events: 
     expected = sorted(events, key=lambda event: (users.index(event[0]), event[2]))
     with EventStore(tmp_path_factory.mktemp("store")) as store:
         fill(store, events, rows)
-        got = [tuple(row.values()) for batch in store.ordered(rows) for row in batch.to_pylist()]
-        items = store.items().to_pylist()
+        got = [tuple(row.values()) for batch in store.ordered(batch_rows=rows) for row in batch.to_pylist()]
+        items = store.tokens("item").to_pylist()
     assert got == expected
     assert items == list(dict.fromkeys(event[1] for event in events))
 
