@@ -43,14 +43,16 @@ class PopAwareEvaluator(recbole.evaluator.Evaluator):
         parts = []
         for name, metric in self.metric_class.items():
             values = _values(metric, self._collected)
-            for k in self.config["topk"] if values is not None else ():
+            if values is None:
+                continue
+            for k in self.config["topk"]:
                 part = {"user": users, "metric": f"{name}@{k}", "value": values[:, k - 1]}
                 parts.append(pd.DataFrame(part))
         return pd.concat(parts, ignore_index=True).dropna(ignore_index=True)
 
 
 def _values(metric: Any, collected: Any) -> np.ndarray | None:
-    """Values ``[users, K]`` of a measure, ours or a list measure of RecBole's; none of other kinds."""
+    """Values ``[users, K]`` of a measure, ours or a list measure of RecBole's; ``None`` for other kinds."""
     if isinstance(metric, UserMeasure):
         return metric.per_user(collected)
     if not isinstance(metric, TopkMetric) or "rec.topk" not in metric.metric_need:

@@ -34,7 +34,7 @@ def graded_ndcg(gains: Array, ideal: Array) -> Array:
 
 
 def recall(hits: Array, n_targets: Array) -> Array:
-    """Share of the targets found: ``hits`` ``[users, K]`` over ``n_targets`` ``[users]``; ``nan`` for none."""
+    """Share of the targets found: ``hits`` ``[users, K]`` over ``n_targets`` ``[users]``, ``nan`` for 0."""
     found = np.cumsum(hits, axis=1, dtype=np.float64)
     return _divide(found, np.broadcast_to(n_targets[:, None], found.shape))
 
@@ -105,7 +105,7 @@ class RepeatRecall(UserMeasure):
 
 
 class ExploreRecall(UserMeasure):
-    """``|R & T \\ H| / |T \\ H|``; undefined for users without an explore target."""
+    """``|(R & T) - H| / |T - H|``; undefined for users without an explore target."""
 
     metric_need = ("rec.gains", "rec.plays", "data.targets", "data.repeat_targets")
 
