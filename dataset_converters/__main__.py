@@ -41,8 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         given = _parser().parse_args(argv)
         target = given.out / check_name(given.name or _default_name(given))
-        with _clean_up_when_terminated():
-            ledger = Ledger()
+        with _clean_up_when_terminated(), Ledger() as ledger:
             log = SOURCES[given.source].open(given, ledger)
             statistics = convert(log, target, ledger, shared_options(given))
     except (KeyboardInterrupt, duckdb.InterruptException):

@@ -103,10 +103,11 @@ def read_delimited(
     for block in blocks:
         lines = block.count(b"\n")
         ledger.read(lines)
-        for part in _parse(reject_suspects(block, ledger, dialect.quoted), dialect, wanted, ledger):
-            columns = [part.column(str(number)).combine_chunks() for number in wanted]
+        good = reject_suspects(block, ledger, dialect.quoted)
+        lines = lines if good is block else good.count(b"\n")
+        for part in _parse(good, lines, dialect, wanted, ledger):
             if part.num_rows:
-                yield columns
+                yield [part.column(str(number)).combine_chunks() for number in wanted]
 
 
 def reject_suspects(block: bytes, ledger: Ledger, quoted: bool = False) -> bytes:
@@ -122,18 +123,22 @@ def reject_suspects(block: bytes, ledger: Ledger, quoted: bool = False) -> bytes
     """
     stray = b"\r" in block and block.count(b"\r") != block.count(b"\r\n")
     unbalanced = quoted and b'"' in block and bool(_odd_quotes(block).any())
-    empty = block.startswith((b"\n", b"\r\n")) or b"\n\n" in block or b"\n\r\n" in block
-    if not (stray or unbalanced or empty) and _is_utf8(block):
+    if not (stray or unbalanced) and _is_utf8(block):
         return block
     good = []
     for line in _lines(block):
         reason = _suspicion(line, quoted)
-        if line in (b"\n", b"\r\n"):
-            ledger.drop("empty line", 1)
-        elif reason:
+        if reason:
             ledger.reject(reason, [line])
         else:
             good.append(line)
+    return b"".join(good)
+
+
+def _drop_empty(block: bytes, ledger: Ledger) -> bytes:
+    lines = _lines(block)
+    good = [line for line in lines if line.strip(b"\r\n")]
+    ledger.drop("empty line", len(lines) - len(good))
     return b"".join(good)
 
 
@@ -161,16 +166,19 @@ def _odd_quotes(block: bytes) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
 
 
 def _is_utf8(text: bytes) -> bool:
+    ends = pa.py_buffer(np.array([0, len(text)], np.int32).tobytes())
+    one_value = pa.Array.from_buffers(pa.binary(), 1, [None, ends, pa.py_buffer(text)])
     try:
-        pa.array([text], pa.binary()).cast(pa.string())
+        one_value.cast(pa.string())
     except pa.ArrowInvalid:
         return False
     return True
 
 
-def _parse(block: bytes, dialect: Dialect, wanted: Sequence[int], ledger: Ledger) -> Iterator[pa.Table]:
+def _parse(
+    block: bytes, lines: int, dialect: Dialect, wanted: Sequence[int], ledger: Ledger
+) -> Iterator[pa.Table]:
     """Parse a block; where lines and rows differ in number, find the culprits by halving."""
-    lines = block.count(b"\n")
     if not lines:
         return
     rejects: list[bytes] = []
@@ -181,12 +189,14 @@ def _parse(block: bytes, dialect: Dialect, wanted: Sequence[int], ledger: Ledger
     if table is not None and table.num_rows + len(rejects) == lines:
         ledger.reject(dialect.fault, rejects)
         yield table
+    elif len(full := _drop_empty(block, ledger)) < len(block):
+        yield from _parse(full, full.count(b"\n"), dialect, wanted, ledger)
     elif lines == 1:
         ledger.reject(dialect.fault, [block])
     else:
         half = block.find(b"\n", len(block) // 2, -1) + 1 or block.rfind(b"\n", 0, -1) + 1
-        yield from _parse(block[:half], dialect, wanted, ledger)
-        yield from _parse(block[half:], dialect, wanted, ledger)
+        for part in (block[:half], block[half:]):
+            yield from _parse(part, part.count(b"\n"), dialect, wanted, ledger)
 
 
 def _read_csv(block: bytes, dialect: Dialect, wanted: Sequence[int], rejects: list[bytes]) -> pa.Table:
@@ -197,7 +207,7 @@ def _read_csv(block: bytes, dialect: Dialect, wanted: Sequence[int], rejects: li
     parse = pa_csv.ParseOptions(
         delimiter=dialect.delimiter,
         quote_char='"' if dialect.quoted else False,
-        ignore_empty_lines=False,
+        ignore_empty_lines=True,  # one field of nothing is not a row
         invalid_row_handler=keep,
     )
     names = [str(number) for number in range(dialect.columns)]

@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from types import TracebackType
 from typing import IO
 
 from dataset_converters.errors import ConversionError
@@ -32,6 +33,18 @@ class Ledger:
         self.examples: list[str] = []
         self._rejects: IO[bytes] | None = None
 
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._rejects is not None:
+            self._rejects.close()
+
     def read(self, rows: int) -> None:
         """Count events found in the raw data."""
         self.rows_read += rows
@@ -45,7 +58,7 @@ class Ledger:
         """Count lines that are no rows as dropped, and keep them as they stand."""
         for line in lines:
             if self._rejects is None:
-                # Closed, and so removed, with the ledger.
+                # Removed when the ledger closes.
                 self._rejects = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
             self.drop(reason, 1)
             self._rejects.write(line.rstrip(b"\r\n") + b"\n")

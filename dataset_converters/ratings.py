@@ -50,7 +50,7 @@ def rate_events(
     place = pc.index_in(events, value_set=pa.array(list(ratings), pa.string()))
     known = pc.or_(pc.is_valid(place), pc.is_null(events))
     for entry in pc.value_counts(events.filter(pc.invert(known))).to_pylist():
-        reason = f"{kind} {entry['values'][:40]} not among --ratings ({', '.join(ratings)})"
+        reason = f"{kind} {entry['values'][:40] or 'missing'} not among --ratings ({', '.join(ratings)})"
         if reason not in ledger.dropped and len(ledger.dropped) >= _MOST_REASONS:
             reason = f"other {kind} not among --ratings"
         ledger.drop(reason, entry["counts"])

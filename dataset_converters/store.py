@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -52,6 +53,11 @@ class EventStore:
     def __init__(self, folder: Path, memory_limit: str = "1GB") -> None:
         self._rows = 0
         self._pending: list[pa.RecordBatch] = []
+        self._pending_rows = 0
+        # Chunks are stored while the next one is read.
+        self._pool = ThreadPoolExecutor(1)
+        self._flushed: Future[None] = Future()
+        self._flushed.set_result(None)
         self._texts = {"user": 0, "item": 0}
         self._about: list[str] = []
         self._connection = duckdb.connect(
@@ -76,6 +82,7 @@ class EventStore:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._pool.shutdown()
         self._connection.close()
 
     @property
@@ -86,13 +93,14 @@ class EventStore:
     def append(self, batch: pa.RecordBatch) -> None:
         """Take events with the columns of ``schema.EVENTS``, and texts about the item behind them."""
         self._pending.append(batch)
-        if sum(batch.num_rows for batch in self._pending) >= _CHUNK:
+        self._pending_rows += batch.num_rows
+        if self._pending_rows >= _CHUNK:
             self._flush()
 
     def index(self) -> None:
         """Number users and items; nothing can be appended any more."""
-        self._pending.append(pa.RecordBatch.from_pylist([], schema=EVENTS))  # for an empty store
         self._flush()
+        self._flushed.result()
         for kind in ("user", "item"):
             self._connection.execute(_CODES.format(kind=kind))
         self._connection.execute(_EVENTS)
@@ -153,15 +161,18 @@ class EventStore:
         return deleted
 
     def _flush(self) -> None:
-        batches = [batch for batch in self._pending if batch.num_rows] or self._pending[-1:]
-        self._pending = []
+        self._flushed.result()
+        self._flushed = self._pool.submit(self._store, self._pending)
+        self._pending, self._pending_rows = [], 0
+
+    def _store(self, batches: list[pa.RecordBatch]) -> None:
+        table = pa.Table.from_batches(batches, batches[0].schema if batches else EVENTS).combine_chunks()
         if self._rows == 0:
-            self._about = batches[0].schema.names[len(EVENTS) :]
+            self._about = table.column_names[len(EVENTS) :]
             more = "".join(f', "{name}" VARCHAR' for name in self._about)
             self._connection.execute(
-                f'CREATE TABLE IF NOT EXISTS item_texts (number BIGINT, "text" VARCHAR{more})'
+                f'CREATE OR REPLACE TABLE item_texts (number BIGINT, "text" VARCHAR{more})'
             )
-        table = pa.Table.from_batches(batches).combine_chunks()
         seq = np.arange(self._rows, self._rows + table.num_rows, dtype=np.int64)
         columns = {"seq": pa.array(seq), "user": self._encode(table, "user", [])}
         columns["item"] = self._encode(table, "item", self._about)
