@@ -79,17 +79,17 @@ def _events(columns: list[pa.Array], item_key: str, ledger: Ledger) -> pa.Record
 
 def _read_profiles(stream: Any, ledger: Ledger) -> pa.Table:
     """Read user, gender, age, country and day of signing up; the header begins with ``#``."""
-    own = Ledger()
     names = ("user_id", "gender", "age", "country", "signup")
     texts = pa.schema([(name, pa.string()) for name in names])
     blocks = line_blocks(stream, PROFILES)
-    batches = [
-        pa.RecordBatch.from_arrays(columns, schema=texts)
-        for columns in read_delimited(blocks, _PROFILE, range(len(names)), own)
-    ]
+    with Ledger() as own:
+        batches = [
+            pa.RecordBatch.from_arrays(columns, schema=texts)
+            for columns in read_delimited(blocks, _PROFILE, range(len(names)), own)
+        ]
+        ledger.note(f"lines of {PROFILES} that cannot be read", sum(own.dropped.values()))
     table = pa.Table.from_batches(batches, texts)
     table = table.filter(pc.invert(pc.starts_with(table["user_id"], "#")))
-    ledger.note(f"lines of {PROFILES} that cannot be read", sum(own.dropped.values()))
     age = table["age"]
     ages = pc.if_else(pc.match_substring_regex(age, r"^[0-9]{1,3}$"), age, pa.scalar(None, pa.string()))
     return table.set_column(2, "age", ages.cast(pa.int64()))

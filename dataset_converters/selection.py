@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,7 +77,7 @@ def _sample_users(store: EventStore, size: int, seed: int, ledger: Ledger) -> pa
 
 
 def _sample_items(store: EventStore, selection: Selection, ledger: Ledger) -> pa.Array:
-    """Draw items as the published program does: legacy NumPy, items by falling count."""
+    """Draw items as the published program does, from the items by falling count."""
     size = selection.sample_items or 0
     counted = np.array(store.query(_BY_COUNT), np.int64).reshape(-1, 2)
     items, counts = counted[:, 0], counted[:, 1]
@@ -85,10 +86,15 @@ def _sample_items(store: EventStore, selection: Selection, ledger: Ledger) -> pa
         return pa.array(items)
     if selection.sampling == "popular":
         return pa.array(items[:size])
-    if selection.sampling not in SAMPLINGS:
-        raise ConversionError(f"--sampling {selection.sampling!r}: use one of {', '.join(SAMPLINGS)}")
-    shares = counts / counts.sum() if selection.sampling == "proportional" else None
-    return pa.array(np.random.RandomState(selection.seed).choice(items, size, replace=False, p=shares))
+    if selection.sampling == "uniform":
+        shuffled = items.tolist()
+        random.Random(selection.seed).shuffle(shuffled)  # noqa: S311
+        return pa.array(shuffled[:size])
+    if selection.sampling == "proportional":
+        shares = counts / counts.sum()
+        generator = np.random.RandomState(selection.seed)
+        return pa.array(generator.choice(items, size, replace=False, p=shares))
+    raise ConversionError(f"--sampling {selection.sampling!r}: use one of {', '.join(SAMPLINGS)}")
 
 
 def _keep_core(store: EventStore, selection: Selection, ledger: Ledger) -> None:
