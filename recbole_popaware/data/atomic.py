@@ -1,4 +1,4 @@
-"""RecBole's sequential data set, in exact time order and with every user's whole history at hand."""
+"""RecBole's sequential data set, read from atomic files as they are."""
 
 from __future__ import annotations
 
@@ -8,69 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from recbole.data.dataset import SequentialDataset
-from recbole.data.interaction import Interaction
 from recbole.utils import FeatureSource, FeatureType
-from torch import Tensor
 
 from recbole_popaware.compat import fill_missing, number_tokens
-from recbole_popaware.data.history import PlayHistory
 from recbole_popaware.data.reader import read_columns, read_header
 from recbole_popaware.errors import UsageError
 
 logger = getLogger(__name__)
 
 
-class HistoryDataset(SequentialDataset):
-    """Stock's samples from plays ordered in 64 bits; differs from stock in what follows.
+class AtomicDataset(SequentialDataset):
+    """RecBole's sequential data set; differs from stock in how atomic files become columns.
 
-    * Plays are ordered by user and time before RecBole rounds times to 128 seconds; plays at the same
-      time keep the order of the file.
     * Ids such as ``NA`` or ``null`` and names with quotes are read as they stand.
-    * Every row knows where its history ends in :attr:`history`, which holds each play once.
     * Nothing is downloaded; a data set that cannot work raises :class:`UsageError`.
-
-    Attributes:
-        history: The plays of all users, or ``None`` with ``benchmark_filename`` (files split beforehand).
+    * Missing values are filled, and tokens numbered, in ways that pandas 3 knows.
     """
 
-    history: PlayHistory | None = None
     inter_feat: Any
-
-    def item_plays(self) -> Tensor:
-        """Plays of each item in this part of the data, ``[n_items]``; a user's first play counts too."""
-        rows = self.inter_feat
-        items = rows[self.iid_field]
-        if self.history is not None:
-            before = rows[self.config["HISTORY_END_FIELD"]] - 1
-            first = before == self.history.starts[rows[self.uid_field]]
-            items = torch.cat([items, self.history.items[before[first]]])
-        return torch.bincount(items, minlength=self.item_num)
-
-    def data_augmentation(self) -> None:
-        """Build stock's rows and note for each where its target stands in the history."""
-        # Interaction.sort is stable, so stock's own sort by rounded times keeps the exact order.
-        users = self.inter_feat[self.uid_field].numpy()
-        self.history = PlayHistory.from_sorted(
-            users, self.inter_feat[self.iid_field].numpy(), self._times, self.user_num
-        )
-        del self._times
-        targets = np.flatnonzero(np.diff(users, prepend=-1) == 0)
-        if len(targets) == 0:
-            raise UsageError(
-                f"data set [{self.dataset_name}]: no user has two plays, so there is nothing to predict"
-            )
-        super().data_augmentation()
-        ends = torch.from_numpy(targets)
-        self.inter_feat.update(Interaction({self.config["HISTORY_END_FIELD"]: ends}))
-
-    def _change_feat_format(self) -> None:
-        if self.benchmark_filename_list is None:
-            by = [self.uid_field, self.time_field]
-            self.inter_feat = self.inter_feat.sort_values(by, kind="stable", ignore_index=True)
-            self._times = self.inter_feat[self.time_field].to_numpy()
-        super()._change_feat_format()
 
     def _load_data(self, token: str, dataset_path: str) -> None:
         parts = self.benchmark_filename_list
