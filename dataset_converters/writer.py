@@ -34,8 +34,6 @@ TIME_FIELD: timestamp            # (str) Field of the time, Unix seconds.
 RATING_FIELD: rating             # (str) Field of the graded value of a play.
 load_col:                        # (dict) Files and fields to read.
     inter: [user_id, item_id, timestamp, rating]
-val_interval:                    # (dict) Plays to keep: those with a positive rating.
-    rating: "(0,inf)"
 MAX_ITEM_LIST_LENGTH: {window:<10} # (int) Plays that a model sees, the last ones of a user.
 """
 

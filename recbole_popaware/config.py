@@ -37,8 +37,8 @@ class Config(recbole.config.Config):
     """RecBole's ``Config``; differs from stock in what follows.
 
     * ``model`` may name one of our models, and ``dataset`` defaults to the demo data.
-    * After RecBole's property files come ours: ``overall.yaml`` (sequential models), ``model/MODEL.yaml``,
-      ``dataset/DATASET.yaml``, and ``DATASET.yaml`` beside the atomic files.
+    * After RecBole's property files come ours: ``overall.yaml`` and ``protocol/PROTOCOL.yaml`` (sequential
+      models), ``model/MODEL.yaml``, ``dataset/DATASET.yaml``, and ``DATASET.yaml`` beside the atomic files.
     * Values on the command line and in ``config_dict`` are read as Python literals, never evaluated.
     * Progress bars show on terminals only.
     * ``train_neg_sample_args`` is empty by default where the loss is CE, so that it need not be said.
@@ -120,7 +120,14 @@ class Config(recbole.config.Config):
             Path(data_path, dataset, f"{dataset}.yaml"),
         ]
         if model_class.type == ModelType.SEQUENTIAL:
-            files.insert(0, properties.FOLDER / "overall.yaml")
+            files = [properties.FOLDER / "overall.yaml", *files]
+        self._update_from(files)
+        protocol = self.external_config_dict.get("protocol", self.internal_config_dict.get("protocol"))
+        preset = properties.FOLDER / "protocol" / f"{protocol}.yaml"
+        if preset.is_file():  # a preset yields to files about models and data, which may name it
+            self._update_from([preset, *files[1:]])
+
+    def _update_from(self, files: Sequence[Path]) -> None:
         for file in files:
             if file.is_file():
                 self._update_internal_config_dict(file)

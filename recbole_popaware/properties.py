@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable
 
+from recbole_popaware.data.targets import TARGETS
+from recbole_popaware.data.temporal_split import KEPT_USERS, TRAIN_UNTIL
 from recbole_popaware.errors import UsageError
 from recbole_popaware.model.popularity_head import FORMS
 
@@ -16,6 +18,7 @@ FOLDER = _HERE / "properties" if (_HERE / "properties").is_dir() else _HERE.pare
 EXAMPLES = _HERE / "dataset_example"
 
 HEADS = (*FORMS, "none")
+PROTOCOLS = ("corrected", "paper")
 
 Check = tuple[Callable[[Any], bool], str]
 
@@ -23,6 +26,11 @@ Check = tuple[Callable[[Any], bool], str]
 def whole(least: int) -> Check:
     """Accept whole numbers from ``least``."""
     return lambda x: type(x) is int and x >= least, f"a whole number, at least {least}"
+
+
+def one_of(accepted: Sequence[str]) -> Check:
+    """Accept some words."""
+    return lambda x: x in accepted, f"one of {', '.join(accepted)}"
 
 
 def _is_number(x: Any) -> bool:
@@ -51,8 +59,15 @@ CHECKS: dict[str, Check] = {
     "hidden_dropout_prob": _SHARE,
     "attn_dropout_prob": _SHARE,
     "mask_ratio": (lambda x: _is_number(x) and 0 < x <= 1, "a number above 0, at most 1"),
-    "popularity_head": (lambda x: x in HEADS, f"one of {', '.join(HEADS)}"),
+    "popularity_head": one_of(HEADS),
     "history_window": _LENGTH,
+    "window_fields": (lambda x: isinstance(x, (list, tuple)), "a list of fields"),
+    "protocol": one_of(PROTOCOLS),
+    "kept_users": one_of(KEPT_USERS),
+    "train_until": one_of(TRAIN_UNTIL),
+    "valid_users": _LENGTH,
+    "targets": one_of(TARGETS),
+    "mask_history": (lambda x: isinstance(x, bool), "True or False"),
 }
 
 
@@ -65,3 +80,31 @@ def check(settings: Mapping[str, Any]) -> None:
     for name, (accepts, accepted) in CHECKS.items():
         if name in settings and not accepts(settings[name]):
             raise UsageError(f"{name} is [{settings[name]}], but must be {accepted}")
+    _check_split(settings)
+
+
+def _check_split(settings: Mapping[str, Any]) -> None:
+    eval_args = settings.get("eval_args")
+    split = eval_args.get("split") if isinstance(eval_args, Mapping) else None
+    if not isinstance(eval_args, Mapping) or not isinstance(split, Mapping) or "GTS" not in split:
+        for name, needless in (("mask_history", False), ("protocol", "corrected")):
+            if settings.get(name, needless) != needless:
+                raise UsageError(
+                    f"{name}: {settings[name]} needs eval_args with split: {{GTS: [0.8, 0.1, 0.1]}}"
+                )
+        return
+    shares = split["GTS"]
+    if not (isinstance(shares, (list, tuple)) and len(shares) == 3 and all(map(_is_number, shares))):
+        raise UsageError(f"GTS is [{shares}], but must be three shares: of training, validation and test")
+    if min(shares) < 0 or not (shares[0] and shares[2]) or abs(sum(shares) - 1) > 1e-6:
+        raise UsageError(
+            f"GTS is {list(shares)}, but its shares must sum to 1, without a negative one, and training "
+            f"and test must have some"
+        )
+    if len(split) > 1:
+        raise UsageError(f"eval_args names several splits {dict(split)}; keep one")
+    if eval_args.get("order", "TO") != "TO":
+        raise UsageError(f"order is [{eval_args['order']}], but GTS splits by time: say order: TO")
+    mode = eval_args.get("mode", "full")
+    if any(m != "full" for m in (mode.values() if isinstance(mode, Mapping) else [mode])):
+        raise UsageError(f"mode is [{mode}], but under GTS users are ranked over all items: say mode: full")

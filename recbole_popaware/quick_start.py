@@ -11,11 +11,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from recbole.data import data_preparation
 from recbole.utils import init_logger, init_seed
 
 from recbole_popaware.config import Config
-from recbole_popaware.data.utils import create_dataset
+from recbole_popaware.data.utils import create_dataset, data_preparation
 from recbole_popaware.errors import UsageError
 from recbole_popaware.trainer import read_checkpoint
 from recbole_popaware.utils import get_trainer

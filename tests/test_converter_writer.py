@@ -52,7 +52,6 @@ def test_properties_and_statistics_can_be_read_back(tmp_path: Path) -> None:
         "TIME_FIELD": "timestamp",
         "RATING_FIELD": "rating",
         "load_col": {"inter": ["user_id", "item_id", "timestamp", "rating"]},
-        "val_interval": {"rating": "(0,inf)"},
         "MAX_ITEM_LIST_LENGTH": 20,
     }
     assert json.loads((tmp_path / "x.stats.json").read_text(encoding="utf-8")) == {"é": 1}

@@ -51,3 +51,22 @@ def test_agrees_with_a_loop_over_rows(plays, length, data):
         own = times[users == user]
         ranks = {time: rank for rank, time in enumerate(sorted(set(own)))}
         assert store.recency[users == user].tolist() == [ranks[time] for time in own]
+
+
+@given(
+    plays=st.lists(st.tuples(st.integers(1, 4), st.integers(0, 5)), min_size=1, max_size=40),
+    length=st.integers(1, 6),
+    data=st.data(),
+)
+def test_a_window_holds_the_newest_plays_before_the_end_and_then_padding(plays, length, data):
+    users, times = (np.array(column) for column in zip(*sorted(plays)))
+    store = PlayHistory.from_sorted(users, np.arange(len(users)) + 1, times, n_users=6)
+    ends = torch.tensor(data.draw(st.lists(st.integers(0, len(plays)), min_size=1, max_size=6)))
+    own = [users[max(end - 1, 0)] for end in ends.tolist()]  # an end may be where the next user starts
+    places, inside = store.window(torch.tensor(own), ends, length)
+    assert places.shape == inside.shape == (len(ends), length)
+    rows, expected = store.before(torch.tensor(own), ends, length)
+    for row in range(len(ends)):
+        found = places[row][inside[row]]
+        assert torch.equal(found, expected[rows == row])
+        assert inside[row].tolist() == [True] * len(found) + [False] * (length - len(found))

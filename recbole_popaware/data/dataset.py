@@ -2,170 +2,193 @@
 
 from __future__ import annotations
 
-import os
 from logging import getLogger
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from recbole.data.dataset import SequentialDataset
 from recbole.data.interaction import Interaction
-from recbole.utils import FeatureSource, FeatureType
+from recbole.utils import FeatureType
 from torch import Tensor
 
-from recbole_popaware.compat import fill_missing, number_tokens
+from recbole_popaware.data.atomic import AtomicDataset
+from recbole_popaware.data.evaluation import Log
 from recbole_popaware.data.history import PlayHistory
-from recbole_popaware.data.reader import read_columns, read_header
+from recbole_popaware.data.parts import split_at_borders
+from recbole_popaware.data.rows import Rows, WindowFields
+from recbole_popaware.data.targets import GradedPlays, GradedTargets
 from recbole_popaware.errors import UsageError
 
 logger = getLogger(__name__)
 
 
-class HistoryDataset(SequentialDataset):
-    """Stock's samples from plays ordered in 64 bits; differs from stock in what follows.
+class HistoryDataset(AtomicDataset):
+    """Stock's samples, cut on demand from plays that are stored once; differs from stock in what follows.
 
     * Plays are ordered by user and time before RecBole rounds times to 128 seconds; plays at the same
       time keep the order of the file.
-    * Ids such as ``NA`` or ``null`` and names with quotes are read as they stand.
-    * Every row knows where its history ends in :attr:`history`, which holds each play once.
-    * Nothing is downloaded; a data set that cannot work raises :class:`UsageError`.
+    * Only plays with a positive rating enter histories and training; without a rating all plays do.
+    * ``inter_feat`` has one row per target and no list fields. Batches get ``item_id_list`` and the lists
+      of ``window_fields``; whoever else reads a list field finds a :class:`~.rows.WindowColumn`.
+    * ``split: {GTS: [...]}`` splits at borders in time; see :mod:`.parts`.
 
     Attributes:
-        history: The plays of all users, or ``None`` with ``benchmark_filename`` (files split beforehand).
+        history: The positive plays of all users, or ``None`` with ``benchmark_filename`` (files split
+            beforehand).
+        targets: What is to be predicted in each row; only in validation and test parts under GTS.
+        training_plays: Plays of each item in the training part, ``[n_items]``; only under GTS.
     """
 
     history: PlayHistory | None = None
-    inter_feat: Any
+    targets: GradedTargets | None = None
+    training_plays: Tensor | None = None
+    _ratings: np.ndarray | None = None
+    _times: np.ndarray
+    _log: Log
+    _windows: WindowFields
+
+    def __init__(self, config: Any) -> None:
+        self.end_field: str = config["HISTORY_END_FIELD"]
+        self.rating_field: str = config["RATING_FIELD"]
+        super().__init__(config)
+
+    @property
+    def splits_at_borders(self) -> bool:
+        """Whether the configuration asks for the global temporal split."""
+        return "GTS" in (self.config["eval_args"]["split"] or ())
+
+    def __getitem__(self, index: Any, join: bool = True) -> Any:
+        rows = super().__getitem__(index, join)
+        if self.history is not None:
+            rows.update(Interaction(self._windows.cut(rows, self._served)))
+        return rows
+
+    def copy(self, new_inter_feat: Any) -> HistoryDataset:
+        """Make a data set of other rows; differs from stock in that list fields stay readable."""
+        if self.history is not None:
+            new_inter_feat = Rows(new_inter_feat.interaction, self._windows)
+        part: HistoryDataset = super().copy(new_inter_feat)
+        return part
+
+    def build(self) -> list[HistoryDataset]:
+        """Split the rows; differs from stock by GTS."""
+        if not self.splits_at_borders:
+            parts: list[HistoryDataset] = super().build()
+            return parts
+        if self.benchmark_filename_list is not None:
+            raise UsageError(
+                "GTS splits one .inter file, but benchmark_filename names files that are split already"
+            )
+        self._change_feat_format()
+        self._drop_unused_col()
+        parts = split_at_borders(self, self._log)
+        del self._log
+        return parts
+
+    def sort(self, by: str | list[str], ascending: bool | list[bool] = True) -> None:
+        """Sort the rows; differs from stock in that times are not rounded."""
+        if self.history is None or by != self.time_field or ascending is not True:
+            super().sort(by, ascending)
+        else:
+            order = np.argsort(self._times[self.inter_feat[self.end_field].numpy()], kind="stable")
+            self.inter_feat._reindex(torch.from_numpy(order))
 
     def item_plays(self) -> Tensor:
-        """Plays of each item in this part of the data, ``[n_items]``; a user's first play counts too."""
-        rows = self.inter_feat
-        items = rows[self.iid_field]
-        if self.history is not None:
-            before = rows[self.config["HISTORY_END_FIELD"]] - 1
-            first = before == self.history.starts[rows[self.uid_field]]
-            items = torch.cat([items, self.history.items[before[first]]])
-        return torch.bincount(items, minlength=self.item_num)
+        """Plays of each item in the training part, ``[n_items]``; a user's first play counts too."""
+        if self.training_plays is not None:
+            return self.training_plays
+        return torch.bincount(self._rows_and_first_plays()[self.iid_field], minlength=self.item_num)
+
+    def inter_matrix(self, form: str = "coo", value_field: str | None = None) -> Any:
+        """Sparse user by item matrix of all plays; differs from stock in where it finds first plays."""
+        plays = self._rows_and_first_plays()
+        return self._create_sparse_matrix(plays, self.uid_field, self.iid_field, form, value_field)
+
+    def row_fields(self, users: Tensor, ends: Tensor) -> dict[str, Tensor]:
+        """What says where the histories of rows ``[B]`` end: their length in the window and their end."""
+        lengths = (ends - self._windows.history.starts[users]).clamp_(max=self.max_item_list_len)
+        return {self.uid_field: users, self.item_list_length_field: lengths, self.end_field: ends}
 
     def data_augmentation(self) -> None:
-        """Build stock's rows and note for each where its target stands in the history."""
-        # Interaction.sort is stable, so stock's own sort by rounded times keeps the exact order.
-        users = self.inter_feat[self.uid_field].numpy()
-        self.history = PlayHistory.from_sorted(
-            users, self.inter_feat[self.iid_field].numpy(), self._times, self.user_num
-        )
-        del self._times
-        targets = np.flatnonzero(np.diff(users, prepend=-1) == 0)
+        """Make a row of each play that has a history; differs from stock in that no window is cut."""
+        self._aug_presets()
+        plays = self.inter_feat.interaction
+        users = plays[self.uid_field].numpy()
+        targets = torch.from_numpy(np.flatnonzero(np.diff(users, prepend=-1) == 0))
         if len(targets) == 0:
             raise UsageError(
                 f"data set [{self.dataset_name}]: no user has two plays, so there is nothing to predict"
             )
-        super().data_augmentation()
-        ends = torch.from_numpy(targets)
-        self.inter_feat.update(Interaction({self.config["HISTORY_END_FIELD"]: ends}))
+        items = plays[self.iid_field].numpy()
+        self.history = PlayHistory.from_sorted(users, items, self._times, self.user_num)
+        self._windows = self._window_fields(self.history, plays)
+        rows = {field: column[targets] for field, column in plays.items()}
+        rows.update(self.row_fields(rows[self.uid_field], targets))
+        self.inter_feat = Rows(rows, self._windows)
+
+    def _window_fields(self, history: PlayHistory, plays: dict[str, Tensor]) -> WindowFields:
+        suffix, fields = self.config["LIST_SUFFIX"], [field for field in plays if field != self.uid_field]
+        served = dict.fromkeys((self.iid_field, *self.config["window_fields"]))
+        if not served.keys() <= set(fields):
+            raise UsageError(
+                f"window_fields are {self.config['window_fields']}, but the plays of data set "
+                f"[{self.dataset_name}] have {', '.join(fields)}"
+            )
+        self._served = [field + suffix for field in served]
+        columns = {field + suffix: plays[field] for field in fields}
+        return WindowFields(history, columns, self.max_item_list_len, self.uid_field, self.end_field)
+
+    def _rows_and_first_plays(self) -> Interaction:
+        rows: Interaction = self.inter_feat
+        if self.history is None:
+            return rows
+        before = rows[self.end_field] - 1
+        first = before == self.history.starts[rows[self.uid_field]]
+        columns = {self.uid_field: torch.cat([rows[self.uid_field], rows[self.uid_field][first]])}
+        for field in rows:
+            values = self._windows.columns.get(field + self.config["LIST_SUFFIX"])
+            if values is not None:
+                columns[field] = torch.cat([rows[field], values[before[first]]])
+        return Interaction(columns)
+
+    def _filter_by_field_value(self) -> None:
+        super()._filter_by_field_value()
+        if self.rating_field not in self.inter_feat:
+            return
+        if self.field2type[self.rating_field] != FeatureType.FLOAT:
+            raise UsageError(f"data set [{self.dataset_name}]: [{self.rating_field}] must be of type float")
+        negative = self.inter_feat[self.rating_field] <= 0
+        fate = "are graded targets only"
+        if not self.splits_at_borders:
+            fate = "are left out, as this split has no graded targets"
+            self.inter_feat = self.inter_feat[~negative]
+        if negative.any():
+            logger.info("%d plays with a rating of 0 or less %s", negative.sum(), fate)
+
+    def _fill_nan(self) -> None:
+        frame = self.inter_feat
+        if self.benchmark_filename_list is None and self.rating_field in frame:
+            # A play without a rating is a play, whatever the mean; and normalising must not change signs.
+            self.inter_feat = frame.assign(**{self.rating_field: frame[self.rating_field].fillna(1.0)})
+            self._ratings = self.inter_feat[self.rating_field].to_numpy(copy=True)
+        super()._fill_nan()
 
     def _change_feat_format(self) -> None:
         if self.benchmark_filename_list is None:
-            by = [self.uid_field, self.time_field]
-            self.inter_feat = self.inter_feat.sort_values(by, kind="stable", ignore_index=True)
-            self._times = self.inter_feat[self.time_field].to_numpy()
+            self._order_plays()
         super()._change_feat_format()
 
-    def _load_data(self, token: str, dataset_path: str) -> None:
-        parts = self.benchmark_filename_list
-        names = [token] if parts is None else [f"{token}.{part}" for part in parts]
-        for name in names:
-            file = Path(dataset_path, f"{name}.inter")
-            if not file.is_file():
-                raise UsageError(
-                    f"data set [{token}] is not there: expected {file}; convert a log with "
-                    f"`python -m dataset_converters parquet RAW_DIR {Path(dataset_path).parent} "
-                    f"--name {token}`, or name the folder above it with --data_path"
-                )
-        super()._load_data(token, dataset_path)
-        self._check_plays()
-
-    def _check_plays(self) -> None:
-        for field in (self.uid_field, self.iid_field, self.time_field):
-            if field not in self.inter_feat:
-                raise UsageError(
-                    f"data set [{self.dataset_name}]: the .inter file or load_col lacks the column [{field}]"
-                )
-        untimed = int(self.inter_feat[self.time_field].isna().sum())
-        if untimed:
-            raise UsageError(f"data set [{self.dataset_name}]: {untimed} rows have no [{self.time_field}]")
-
-    def _data_filtering(self) -> None:
-        loaded = len(self.inter_feat)
-        try:
-            super()._data_filtering()
-        except ValueError as error:  # a field that is not there, an interval that is none, nothing left
-            raise UsageError(
-                f"data set [{self.dataset_name}]: the filters cannot work on its {loaded} rows: {error}"
-            ) from error
-        kept = len(self.inter_feat)
-        if kept < loaded:
-            logger.info(
-                "%d of %d rows of [%s] left out by the filters of the configuration",
-                loaded - kept,
-                loaded,
-                self.dataset_name,
-            )
-        for field, what in ((self.uid_field, "users"), (self.iid_field, "items")):
-            n = self.inter_feat[field].nunique()
-            if n < 2:
-                raise UsageError(
-                    f"data set [{self.dataset_name}] holds {n} {what} in {kept} rows "
-                    f"({loaded} before filtering); at least 2 are needed"
-                )
-
-    def _load_feat(self, filepath: str, source: FeatureSource | str) -> Any:
-        load_col, unload_col = self._get_load_and_unload_col(source)
-        if load_col == set():
-            return None
-        separator, encoding = self.config["field_separator"], self.config["encoding"] or "utf-8"
-        fields = read_header(os.fspath(filepath), separator, encoding)
-        keep = [
-            field
-            for field in fields
-            if (load_col is None or field in load_col) and field not in (unload_col or ())
-        ]
-        if not keep:
-            logger.warning("no column of %s is loaded", filepath)
-            return None
-        frame = read_columns(filepath, fields, keep, separator, encoding)
-        for field in keep:
-            kind = FeatureType(fields[field])
-            self.field2source[field], self.field2type[field] = source, kind
-            self.field2seqlen[field] = 1
-            if kind in (FeatureType.FLOAT, FeatureType.FLOAT_SEQ):
-                self.field2bucketnum[field] = 2
-            if kind in (FeatureType.TOKEN_SEQ, FeatureType.FLOAT_SEQ):
-                frame[field] = self._split_sequences(field, frame[field].fillna("").tolist())
-        return frame
-
-    def _split_sequences(self, field: str, texts: list[str]) -> list[np.ndarray]:
-        to = str if self.field2type[field] == FeatureType.TOKEN_SEQ else float
-        separator = self.config["seq_separator"]
-        limit = (self.config["seq_len"] or {}).get(field)
-        dtype = object if to is str else np.float64
-        sequences = [
-            np.array([to(part) for part in text.split(separator) if part][:limit], dtype) for text in texts
-        ]
-        self.field2seqlen[field] = max(map(len, sequences), default=0)
-        return sequences
-
-    def _remap(self, remap_list: list[tuple[Any, str, FeatureType]]) -> None:
-        if not remap_list:
-            return
-        numbered, tokens = number_tokens([feat[field] for feat, field, _ in remap_list])
-        token_id = {token: number for number, token in enumerate(tokens)}
-        for (feat, field, _), numbers in zip(remap_list, numbered):
-            self.field2id_token.setdefault(field, tokens)
-            self.field2token_id.setdefault(field, token_id)
-            feat[field] = numbers
-
-    def _fill_nan(self) -> None:
-        for name in self.feat_name_list:
-            setattr(self, name, fill_missing(getattr(self, name), self.field2type))
+    def _order_plays(self) -> None:
+        frame, ratings = self.inter_feat, self._ratings
+        if ratings is None:
+            ratings = np.ones(len(frame))
+        times = frame[self.time_field].to_numpy()
+        order = np.lexsort((times, frame[self.uid_field].to_numpy()))  # ties keep the order of the file
+        frame, times, ratings = frame.iloc[order], times[order], ratings[order]
+        positive = ratings > 0
+        if self.splits_at_borders:
+            users, items = (frame[field].to_numpy() for field in (self.uid_field, self.iid_field))
+            self._log = Log(GradedPlays(users, items, ratings), times)
+        if not positive.all():
+            frame, times = frame[positive], times[positive]
+        self.inter_feat, self._times, self._ratings = frame, times, None

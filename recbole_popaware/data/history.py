@@ -1,4 +1,4 @@
-"""Every play of every user, stored once, from which any row's whole history can be read."""
+"""Every play of every user, stored once, from which any row's history or window can be cut."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class PlayHistory(NamedTuple):
-    """Plays of all users in flat arrays, by user and then by time.
+    """Positive plays of all users in flat arrays, by user and then by time.
 
     Attributes:
         items: ``[P]`` item of each play.
@@ -30,12 +30,12 @@ class PlayHistory(NamedTuple):
         starts = np.searchsorted(users, np.arange(n_users + 1))
         new_user = np.diff(users, prepend=-1) != 0
         later = (np.diff(times, prepend=times[:1]) != 0) & ~new_user
-        steps = np.cumsum(later)
-        recency = steps - steps[starts[users]]
+        recency = np.cumsum(later)
+        recency -= recency[starts[users]]
         return cls(
-            torch.from_numpy(np.array(items, dtype=np.int64)),
-            torch.from_numpy(recency.astype(np.int64)),
-            torch.from_numpy(starts.astype(np.int64)),
+            torch.from_numpy(np.asarray(items, dtype=np.int64)),
+            torch.from_numpy(recency.astype(np.int64, copy=False)),
+            torch.from_numpy(starts.astype(np.int64, copy=False)),
         )
 
     def before(self, users: Tensor, ends: Tensor, length: int | None = None) -> tuple[Tensor, Tensor]:
@@ -43,7 +43,8 @@ class PlayHistory(NamedTuple):
 
         Args:
             users: ``[B]`` user of each row.
-            ends: ``[B]`` place of each row's target in the flat arrays; the history ends before it.
+            ends: ``[B]`` place in the flat arrays before which the history ends: the row's target, or the
+                user's first play after a border (where the next user starts, if there is none).
             length: Keep only that many newest plays; ``None`` keeps all.
 
         Returns:
@@ -52,8 +53,38 @@ class PlayHistory(NamedTuple):
         first = self.starts[users]
         if length is not None:
             first = torch.maximum(first, ends - length)
-        lengths = ends - first
-        rows = torch.repeat_interleave(torch.arange(len(users), device=users.device), lengths)
-        before_row = lengths.cumsum(0) - lengths
-        places = torch.arange(len(rows), device=users.device) - before_row[rows] + first[rows]
-        return rows, places
+        return stretches(first, ends)
+
+    def window(self, users: Tensor, ends: Tensor, length: int) -> tuple[Tensor, Tensor]:
+        """Find the newest plays of each row's history, in rows of equal length.
+
+        Args:
+            users: ``[B]`` user of each row.
+            ends: ``[B]`` as in :meth:`before`.
+            length: L, the places of a window.
+
+        Returns:
+            Places in the flat arrays ``[B, L]``, oldest play first, and whether a play stands there
+            ``[B, L]``; the places after a short history are no plays and point anywhere.
+        """
+        first = torch.maximum(self.starts[users], ends - length)
+        places = first.unsqueeze(1) + torch.arange(length, device=first.device)
+        inside = places < ends.unsqueeze(1)
+        return places.clamp_(max=len(self.items) - 1), inside
+
+
+def stretches(first: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
+    """List the places of stretches ``first[b]:ends[b]``.
+
+    Args:
+        first: ``[B]`` where each stretch begins.
+        ends: ``[B]`` where it ends, exclusive.
+
+    Returns:
+        Row number ``[T]`` and place ``[T]``, row by row.
+    """
+    lengths = ends - first
+    rows = torch.repeat_interleave(torch.arange(len(first), device=first.device), lengths)
+    before_row = lengths.cumsum(0) - lengths
+    places = torch.arange(len(rows), device=first.device) + (first - before_row)[rows]
+    return rows, places

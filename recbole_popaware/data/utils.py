@@ -1,14 +1,16 @@
-"""Choose the data set class of a model; RecBole does the rest."""
+"""Choose the classes of data set and loaders; RecBole does the rest."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import recbole.data
 import recbole.data.dataset
-from recbole.data import create_dataset as create_stock_dataset
 from recbole.utils import ModelType
 
+from recbole_popaware.data.dataloader import MultiTargetEvalDataLoader
 from recbole_popaware.data.dataset import HistoryDataset
+from recbole_popaware.errors import UsageError
 
 
 def create_dataset(config: Any) -> Any:
@@ -17,8 +19,30 @@ def create_dataset(config: Any) -> Any:
     Returns:
         A :class:`HistoryDataset` for sequential models; RecBole's own class for other kinds of model
         and for the sequential ones that bring a class of their own.
+
+    Raises:
+        UsageError: If a class of RecBole's own is asked for a global temporal split.
     """
     has_own_class = hasattr(recbole.data.dataset, config["model"] + "Dataset")
     if config["MODEL_TYPE"] == ModelType.SEQUENTIAL and not has_own_class:
         return HistoryDataset(config)
-    return create_stock_dataset(config)
+    if "GTS" in (config["eval_args"]["split"] or ()):
+        raise UsageError(
+            f"{config['model']} uses a data set class of its own, which cannot split by GTS; "
+            f"choose another model or a split of RecBole's, such as {{LS: valid_and_test}}"
+        )
+    return recbole.data.create_dataset(config)
+
+
+def data_preparation(config: Any, dataset: Any) -> tuple[Any, Any, Any]:
+    """Split the data and make RecBole's loaders; under GTS those of validation and test are ours.
+
+    Returns:
+        Loaders of the training, the validation and the test part.
+    """
+    train, valid, test = recbole.data.data_preparation(config, dataset)
+    if "GTS" in (config["eval_args"]["split"] or ()):
+        valid, test = (
+            MultiTargetEvalDataLoader(config, loader._dataset, loader._sampler) for loader in (valid, test)
+        )
+    return train, valid, test

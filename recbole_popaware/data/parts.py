@@ -1,0 +1,76 @@
+"""The parts of a data set under the global temporal split (GTS)."""
+
+from __future__ import annotations
+
+from logging import getLogger
+from typing import Any
+
+import torch
+from recbole.data.interaction import Interaction
+
+from recbole_popaware.data.evaluation import EvaluationRules, Log, evaluation_rows
+from recbole_popaware.data.rows import Rows
+from recbole_popaware.data.temporal_split import (
+    TEST,
+    TRAIN,
+    VALID,
+    Plays,
+    SplitRules,
+    TemporalSplit,
+    split_by_time,
+)
+
+logger = getLogger(__name__)
+
+
+def split_at_borders(dataset: Any, log: Log) -> list[Any]:
+    """Split at borders in time: training rows as stock has them, then one row per evaluated user.
+
+    ``dataset`` itself is left with the training rows, so that RecBole's samplers of negatives, which
+    count items in it, see nothing later.
+
+    Args:
+        dataset: A :class:`~.dataset.HistoryDataset` with a row for every play that has a history.
+        log: All plays, negative ones too, in the order of its history.
+
+    Returns:
+        Its training, validation and test part.
+    """
+    config = dataset.config
+    rules = SplitRules(
+        shares=tuple(config["eval_args"]["split"]["GTS"]),
+        kept_users=config["kept_users"],
+        train_until=config["train_until"],
+        valid_users=config["valid_users"],
+    )
+    positive = log.plays.ratings > 0
+    plays = Plays(log.plays.users, log.times, positive)
+    split = split_by_time(plays, rules, dataset.field2id_token[dataset.uid_field])
+    logger.info("GTS: validation from time %s, test from time %s", *split.borders)
+
+    in_training = torch.from_numpy(split.part[positive] == TRAIN)
+    rows = dataset.inter_feat
+    kept = torch.nonzero(in_training[rows[dataset.end_field]]).squeeze(1)
+    dataset.inter_feat = Rows({field: rows[field][kept] for field in rows}, rows.windows)
+    dataset.training_plays = torch.bincount(dataset.history.items[in_training], minlength=dataset.item_num)
+    logger.info("GTS training: %d rows of %d plays", len(kept), in_training.sum())
+
+    of_targets = EvaluationRules(rules, config["targets"], bool(config["mask_history"]))
+    train = dataset.copy(dataset.inter_feat)
+    return [train, *(_evaluation_part(dataset, log, split, part, of_targets) for part in (VALID, TEST))]
+
+
+def _evaluation_part(dataset: Any, log: Log, split: TemporalSplit, part: int, rules: EvaluationRules) -> Any:
+    found = evaluation_rows(log, split, part, rules)
+    logger.info(
+        "GTS %s: %d users with %d targets; left out: %s",
+        "validation" if part == VALID else "test",
+        len(found.users),
+        len(found.targets.items),
+        ", ".join(f"{count} users {reason}" for reason, count in found.left_out.items()) or "nobody",
+    )
+    rows = dataset.row_fields(torch.from_numpy(found.users), torch.from_numpy(found.ends))
+    rows[dataset.iid_field] = found.targets.items[found.targets.starts[:-1]]  # the next one
+    built = dataset.copy(Interaction(rows))
+    built.targets = found.targets
+    return built

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from conftest import SMALL, build, write_atomic
+from recbole.data.dataloader import FullSortEvalDataLoader
+from test_parts import GTS, TIMELINES, plays_of
+
+from recbole_popaware.data.dataloader import MultiTargetEvalDataLoader
+from recbole_popaware.errors import UsageError
+from recbole_popaware.quick_start import run_recbole_popaware
+
+
+@pytest.fixture
+def timelines(tmp_path):
+    write_atomic(tmp_path / "data", "set", plays_of(TIMELINES))
+    return {**SMALL, "data_path": str(tmp_path / "data"), "dataset": "set", "eval_args": GTS, "topk": [2]} | {
+        "valid_metric": "NDCG@2"
+    }
+
+
+def letters(experiment, numbers):
+    return "".join(
+        "." if n == 0 else experiment.dataset.field2id_token["item_id"][n] for n in numbers.tolist()
+    )
+
+
+def test_a_batch_holds_all_targets_of_each_user_and_their_gains(timelines):
+    experiment = build("MostPop", timelines)
+    ((interaction, history_index, rows, items),) = experiment.test_data
+    assert history_index is None
+    assert rows.tolist() == [0, 0, 1]
+    assert letters(experiment, items) == "aea"
+    assert [letters(experiment, row) for row in interaction["target_items"]] == ["ae", "a."]
+    assert interaction["target_gains"].tolist() == [[1, 1], [2, 0]]
+    assert interaction["target_items"].dtype == torch.int64
+    assert interaction["target_gains"].dtype == torch.float32
+    assert letters(experiment, interaction["item_id"]) == "aa"  # the next one
+
+
+def test_small_batches_hold_what_a_large_one_does(timelines):
+    whole = build("MostPop", timelines)
+    ((interaction, _, _, items),) = whole.test_data
+    batches = list(build("MostPop", timelines, eval_batch_size=1).test_data)
+    assert [len(batch) for batch, *_ in batches] == [1, 1]
+    assert torch.cat([i for *_, i in batches]).equal(items)
+    assert all(rows.unique().tolist() == [0] for *_, rows, _ in batches)
+    ends = torch.cat([batch["history_end"] for batch, *_ in batches])
+    assert ends.equal(interaction["history_end"])
+
+
+def test_the_whole_history_is_masked_on_request_only(timelines):
+    settings = {**timelines, "MAX_ITEM_LIST_LENGTH": 1}
+    experiment = build("PersonalizedMostPop", settings, mask_history=True)
+    ((_, (rows, items), *_),) = experiment.test_data
+    assert rows.tolist() == [0] * 6
+    assert letters(experiment, items) == "abacab"
+    found = run_recbole_popaware("PersonalizedMostPop", config_dict={**settings, "mask_history": True})
+    assert found["test_result"]["recall@2"] == 1.0  # d or e is what remains
+    free = run_recbole_popaware("PersonalizedMostPop", config_dict=settings)
+    assert free["test_result"]["recall@2"] == pytest.approx(0.75)  # ann: a of a, e; cyd: a
+
+
+def test_recbole_s_loaders_serve_recbole_s_splits(timelines):
+    experiment = build("MostPop", timelines, eval_args={"split": {"LS": "valid_and_test"}, "order": "TO"})
+    assert type(experiment.test_data) is FullSortEvalDataLoader
+    assert type(build("MostPop", timelines).test_data) is MultiTargetEvalDataLoader
+
+
+@pytest.mark.parametrize("model", ["DIEN", "GRU4RecKG", "KSR"])
+def test_models_with_a_data_set_class_of_their_own_are_told_so(timelines, model):
+    with pytest.raises(UsageError, match=f"{model}.*data set class of its own"):
+        build(model, timelines)
