@@ -167,6 +167,8 @@ class EventStore:
 
     def _store(self, batches: list[pa.RecordBatch]) -> None:
         table = pa.Table.from_batches(batches, batches[0].schema if batches else EVENTS).combine_chunks()
+        if not table.num_rows and self._rows:
+            return
         if self._rows == 0:
             self._about = table.column_names[len(EVENTS) :]
             more = "".join(f', "{name}" VARCHAR' for name in self._about)
