@@ -1,18 +1,21 @@
-"""The way of every data set: clean, order, count, write."""
+"""The way of every data set: clean, order, select, count, write."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from tqdm import tqdm
 
-from dataset_converters.cleaning import clean_events
-from dataset_converters.features import item_features
+from dataset_converters.cleaning import END_US, clean_events
+from dataset_converters.features import feature_fields, match_features
 from dataset_converters.ledger import Ledger
-from dataset_converters.schema import RawLog
+from dataset_converters.schema import Progress, RawLog
+from dataset_converters.selection import Selection, select_events
 from dataset_converters.store import EventStore
 from dataset_converters.summary import collect_statistics
 from dataset_converters.writer import (
@@ -23,18 +26,32 @@ from dataset_converters.writer import (
     write_statistics,
 )
 
+_DAY_US = 86_400_000_000
 
-def convert(
-    log: RawLog, target: Path, ledger: Ledger, overwrite: bool = False, window: int = 50
-) -> dict[str, Any]:
+
+@dataclass(frozen=True)
+class Options:
+    """What every source shares.
+
+    Attributes:
+        overwrite: Whether an earlier conversion may be replaced.
+        window: Plays that a model sees at once, for the property file.
+        selection: Which events to keep.
+    """
+
+    overwrite: bool = False
+    window: int = 50
+    selection: Selection = field(default_factory=Selection)
+
+
+def convert(log: RawLog, target: Path, ledger: Ledger, options: Options) -> dict[str, Any]:
     """Write a raw log as a RecBole data set.
 
     Args:
         log: What a source read.
         target: The data set's folder, ``OUT/NAME``.
         ledger: The one that the source counts in.
-        overwrite: Whether an earlier conversion may be replaced.
-        window: Plays that a model sees at once, for the property file.
+        options: What every source shares.
 
     Returns:
         The statistics that ``NAME.stats.json`` holds.
@@ -42,30 +59,59 @@ def convert(
     Raises:
         ConversionError: The data is not usable, or the folder is taken. Nothing is written then.
     """
-    name = target.name
-    with new_folder(target.parent, name, overwrite) as folder:
+    with new_folder(target.parent, target.name, options.overwrite) as folder:
         work = folder / "work"
         work.mkdir()
+        files = folder / target.name
         with EventStore(work) as store:
-            for batch in _with_progress(log.batches, "reading", None):
-                store.append(clean_events(batch, ledger))
+            _read(log, store, ledger)
+            select_events(store, options.selection, ledger)
             ledger.balance(store.rows)
-            if log.items is not None:
-                features = item_features(log.items, store.items(), ledger)
-                write_features(folder / f"{name}.item", features)
+            _write_features(files, log, store, ledger)
             statistics = collect_statistics(store, ledger)
-            ordered = _with_progress(store.ordered(), "writing", store.rows)
-            write_inter(folder / f"{name}.inter", ordered)
-        write_properties(folder / f"{name}.yaml", window)
-        write_statistics(folder / f"{name}.stats.json", statistics)
+            ordered = _show_writing(store.ordered(log.newest_first), store.rows)
+            write_inter(files.with_name(f"{target.name}.inter"), ordered)
+        write_properties(files.with_name(f"{target.name}.yaml"), options.window)
+        write_statistics(files.with_name(f"{target.name}.stats.json"), statistics)
+        ledger.write_rejects(files.with_name(f"{target.name}.rejects"))
     return statistics
 
 
-def _with_progress(
-    batches: Iterable[pa.RecordBatch], doing: str, total: int | None
-) -> Iterator[pa.RecordBatch]:
-    """Show rows and rate while batches pass, if someone is watching."""
-    with tqdm(desc=doing, total=total, unit=" rows", unit_scale=True, disable=None) as bar:
+def _read(log: RawLog, store: EventStore, ledger: Ledger) -> None:
+    # A day of grace, for clocks that are set wrong.
+    now_us = END_US if log.made_up else int(time.time() * 1_000_000) + _DAY_US
+    for batch in _show_reading(log.batches, log.progress):
+        store.append(clean_events(batch, ledger, now_us))
+    store.index()
+
+
+def _write_features(files: Path, log: RawLog, store: EventStore, ledger: Ledger) -> None:
+    if log.items is not None:
+        items = match_features(log.items, store.tokens("item"), "item", ledger)
+        write_features(files.with_name(f"{files.name}.item"), items)
+    else:
+        about = store.about()
+        if about.num_columns > 1:
+            columns = {name: about.column(name) for name in about.column_names[1:]}
+            fields = feature_fields(about.column(0).combine_chunks(), columns, "item", ledger)
+            write_features(files.with_name(f"{files.name}.item"), fields)
+    if log.users is not None:
+        users = match_features(log.users, store.tokens("user"), "user", ledger)
+        write_features(files.with_name(f"{files.name}.user"), users)
+
+
+def _show_reading(batches: Iterable[pa.RecordBatch], progress: Progress) -> Iterator[pa.RecordBatch]:
+    """Show rows, rate and time left while batches pass, if someone is watching."""
+    with tqdm(desc="reading", unit=" rows", unit_scale=True, disable=None) as bar:
+        for batch in batches:
+            yield batch
+            if progress.done > 0:
+                bar.total = int((bar.n + batch.num_rows) / progress.done)
+            bar.update(batch.num_rows)
+
+
+def _show_writing(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    with tqdm(desc="writing", total=rows, unit=" rows", unit_scale=True, disable=None) as bar:
         for batch in batches:
             yield batch
             bar.update(batch.num_rows)

@@ -1,4 +1,4 @@
-"""Features of items: from Arrow columns to RecBole fields."""
+"""Features of items and users: from Arrow columns to RecBole fields."""
 
 from __future__ import annotations
 
@@ -7,43 +7,70 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from dataset_converters.arrays import count_true
 from dataset_converters.ledger import Ledger
 from dataset_converters.tokens import escape_tokens
 
 # RecBole on pandas 3 cannot read an empty field as a list; a single space is a list of nothing.
 _EMPTY_LIST = " "
+_UNPLAYED = {"item": "items of the catalogue never played", "user": "users without plays"}
 
 
 def item_features(table: pa.Table, items: pa.Array, ledger: Ledger) -> pa.Table:
-    """Prepare the ``.item`` file: one row for each item of the ``.inter`` file, no other.
+    """Prepare the ``.item`` file; see ``match_features``.
 
     RecBole counts every item of ``.item`` as part of the catalogue and drops plays of items that it
     lacks, so items never played are left out and items without features get empty fields.
+    """
+    return match_features(table, items, "item", ledger)
+
+
+def match_features(table: pa.Table, tokens: pa.Array, kind: str, ledger: Ledger) -> pa.Table:
+    """Prepare a ``.item`` or ``.user`` file: one row for each token of the ``.inter`` file, no other.
 
     Args:
-        table: Features, first column ``item_id`` (raw ids).
-        items: Tokens of the items in the ``.inter`` file.
+        table: Features, first column raw ids.
+        tokens: Tokens of the items or users in the ``.inter`` file.
+        kind: ``item`` or ``user``.
         ledger: Notes what is left out.
 
     Returns:
         Table of strings whose column names are RecBole's ``field:type``; rows in the order of
-        ``table``, then items without features.
+        ``table``, then tokens without features.
     """
-    tokens = escape_tokens(table.column(0).combine_chunks())
-    played = pc.is_in(tokens, value_set=items)
-    ledger.note("items of the catalogue never played, left out of .item", _falses(played))
-    table = table.set_column(0, "item_id", tokens).filter(played)
+    ids = escape_tokens(table.column(0).combine_chunks())
+    played = pc.is_in(ids, value_set=tokens)
+    ledger.note(f"{_UNPLAYED[kind]}, left out of .{kind}", len(ids) - count_true(played))
+    table = table.set_column(0, "id", ids).filter(played)
     kept = _first_rows(table.column(0))
-    ledger.note("item rows repeating an id, first one kept", table.num_rows - len(kept))
+    ledger.note(f"{kind} rows repeating an id, first one kept", table.num_rows - len(kept))
     table = table.take(kept)
     known = table.column(0).combine_chunks()
-    unknown = items.filter(pc.invert(pc.is_in(items, value_set=known)))
-    ledger.note("items without features, written to .item with empty fields", len(unknown))
-    fields = {"item_id:token": pa.concat_arrays([known, unknown])}
-    for name in table.column_names[1:]:
-        field = _to_field(name, table.column(name).combine_chunks(), len(unknown))
+    unknown = tokens.filter(pc.invert(pc.is_in(tokens, value_set=known)))
+    ledger.note(f"{kind}s without features, written to .{kind} with empty fields", len(unknown))
+    columns = {name: table.column(name) for name in table.column_names[1:]}
+    ids = pa.concat_arrays([known, unknown])
+    return feature_fields(ids, columns, kind, ledger)
+
+
+def feature_fields(ids: pa.Array, columns: dict[str, pa.ChunkedArray], kind: str, ledger: Ledger) -> pa.Table:
+    """Turn columns into RecBole fields.
+
+    Args:
+        ids: Tokens.
+        columns: Features of the first of them; the others get empty fields.
+        kind: ``item`` or ``user``.
+        ledger: Notes columns that cannot be written.
+
+    Returns:
+        Table of strings.
+    """
+    fields = {f"{kind}_id:token": ids}
+    for name, column in columns.items():
+        whole = column.combine_chunks()
+        field = None if name == f"{kind}_id" else _to_field(name, whole, len(ids) - len(whole))
         if field is None:
-            ledger.note(f"item column left out, empty or of no RecBole type: {name}", 1)
+            ledger.note(f"{kind} column left out, empty or of no RecBole type: {name}", 1)
         else:
             fields.update([field])
     return pa.table(fields)
@@ -52,7 +79,7 @@ def item_features(table: pa.Table, items: pa.Array, ledger: Ledger) -> pa.Table:
 def _to_field(name: str, column: pa.Array, padding: int) -> tuple[str, pa.Array] | None:
     """Return a column as ``field:type`` and strings, ``None`` if RecBole has no type for it."""
     kind = _recbole_type(column.type)
-    if kind is None or column.null_count == len(column) or name == "item_id":
+    if kind is None or column.null_count == len(column):
         return None
     texts = _list_texts(column, kind) if kind.endswith("_seq") else _texts(column, kind)
     empty = _EMPTY_LIST if kind.endswith("_seq") else ""
@@ -99,7 +126,3 @@ def _first_rows(ids: pa.ChunkedArray) -> pa.Array:
     rows = pa.table({"id": ids, "row": np.arange(len(ids))})
     first = rows.group_by("id").aggregate([("row", "min")]).column("row_min")
     return pc.take(first.combine_chunks(), pc.array_sort_indices(first.combine_chunks()))
-
-
-def _falses(mask: pa.Array) -> int:
-    return len(mask) - int(pc.sum(mask).as_py() or 0)

@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import IO
 
 from dataset_converters.errors import ConversionError
 
+_EXAMPLES = 3
+_IN_MEMORY = 1 << 20  # bytes of rejected lines
 
-@dataclass
+
 class Ledger:
-    """Counts rows from the raw file to the written one.
+    """Counts rows from the raw file to the written one, and keeps the lines that were no rows.
 
     Attributes:
         rows_read: Events found in the raw data, good or bad.
         dropped: Events left out, by reason.
         notes: What was changed or noticed without dropping an event, with its count.
+        examples: The first few rejected lines, shortened.
     """
 
-    rows_read: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    notes: Counter[str] = field(default_factory=Counter)
+    def __init__(self, rows_read: int = 0) -> None:
+        self.rows_read = rows_read
+        self.dropped: Counter[str] = Counter()
+        self.notes: Counter[str] = Counter()
+        self.examples: list[str] = []
+        self._rejects: IO[bytes] | None = None
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._rejects is not None:
+            self._rejects.close()
 
     def read(self, rows: int) -> None:
         """Count events found in the raw data."""
@@ -30,6 +53,24 @@ class Ledger:
         """Count events that are left out for one reason."""
         if rows:
             self.dropped[reason] += rows
+
+    def reject(self, reason: str, lines: Iterable[bytes]) -> None:
+        """Count lines that are no rows as dropped, and keep them as they stand."""
+        for line in lines:
+            if self._rejects is None:
+                # Removed when the ledger closes.
+                self._rejects = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+            self.drop(reason, 1)
+            self._rejects.write(line.rstrip(b"\r\n") + b"\n")
+            if len(self.examples) < _EXAMPLES:
+                self.examples.append(f"{reason}: {line[:120].decode('utf-8', 'replace').rstrip()!r}")
+
+    def write_rejects(self, path: Path) -> None:
+        """Write the rejected lines, if there are any."""
+        if self._rejects is not None:
+            self._rejects.seek(0)
+            with path.open("wb") as file:
+                shutil.copyfileobj(self._rejects, file)
 
     def note(self, text: str, count: int) -> None:
         """Count something worth telling that drops no event."""
@@ -56,4 +97,5 @@ class Ledger:
         if not self.rows_read:
             return "the raw data holds no events"
         reasons = "; ".join(f"{count:,} {reason}" for reason, count in self.dropped.most_common())
-        return f"{self.rows_read:,} read, dropped: {reasons or 'none'}"
+        example = f" (for example {self.examples[0]})" if self.examples else ""
+        return f"{self.rows_read:,} read, dropped: {reasons or 'none'}{example}"

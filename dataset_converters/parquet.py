@@ -10,10 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dataset_converters.arrays import as_texts, count_true
 from dataset_converters.errors import ConversionError
 from dataset_converters.ledger import Ledger
 from dataset_converters.parquet_layout import FieldOptions, Layout, find_layout
-from dataset_converters.schema import EVENT_RATINGS, EVENTS, RawLog
+from dataset_converters.ratings import rate_events
+from dataset_converters.schema import EVENT_RATINGS, EVENTS, Progress, RawLog
+from dataset_converters.times import timestamps_us
 from dataset_converters.tracks import Tracks, parquet_schema, read_tracks
 
 ACTION_RATINGS = {
@@ -60,8 +63,9 @@ def read_events(raw: Path, options: ParquetOptions, ledger: Ledger) -> RawLog:
     path = raw / "interactions.parquet" if raw.is_dir() else raw
     layout = find_layout(parquet_schema(path), options.fields)
     tracks = read_tracks(path.parent / "tracks.parquet", ledger)
+    progress = Progress()
     reader = _Reader(path, layout, options, tracks, ledger)
-    return RawLog(reader.batches(), tracks.features if tracks else None)
+    return RawLog(reader.batches(progress), tracks.features if tracks else None, progress=progress)
 
 
 @dataclass
@@ -72,12 +76,14 @@ class _Reader:
     tracks: Tracks | None
     ledger: Ledger
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        file = pq.ParquetFile(self.path)
+    def batches(self, progress: Progress) -> Iterator[pa.RecordBatch]:
+        file, users = pq.ParquetFile(self.path), 0
         columns = [self.layout.user, self.layout.actions]
         if "size_of_actions" in file.schema_arrow.names:
             columns.append("size_of_actions")
         for rows in file.iter_batches(batch_size=_USERS_PER_BATCH, columns=columns):
+            users += rows.num_rows
+            progress.done = users / file.metadata.num_rows
             yield self._events(rows)
 
     def _events(self, rows: pa.RecordBatch) -> pa.RecordBatch:
@@ -88,13 +94,14 @@ class _Reader:
         self.ledger.read(len(structs))
         values = [self._field(structs, name) for name in self._names()]
         present = pc.is_valid(structs)
-        self.ledger.drop("action entry is null", len(structs) - _count(present))
-        ratings, known = self._ratings(values[2].filter(present))
+        self.ledger.drop("action entry is null", len(structs) - count_true(present))
+        actions = values[2].filter(present).cast(pa.string())
+        ratings, known = rate_events(actions, self.options.ratings, self.ledger, "action")
         users, index, times = (
             column.filter(present).filter(known) for column in (users, values[0], values[1])
         )
         items, listed = self._items(index)
-        columns = [users, items, _microseconds(times), ratings.filter(known)]
+        columns = [users, items, timestamps_us(times), ratings.filter(known)]
         return pa.RecordBatch.from_arrays([c.filter(listed) for c in columns], schema=EVENTS)
 
     def _names(self) -> tuple[str, str, str]:
@@ -106,22 +113,11 @@ class _Reader:
     def _compare_sizes(self, rows: pa.RecordBatch, lists: pa.Array) -> None:
         """Note users whose ``size_of_actions`` is not the length of their list."""
         lengths = pc.fill_null(pc.list_value_length(lists), 0)
-        self.ledger.note("users without actions", _count(pc.equal(lengths, 0)))
+        self.ledger.note("users without actions", count_true(pc.equal(lengths, 0)))
         if "size_of_actions" in rows.schema.names:
             stated = pc.fill_null(rows.column("size_of_actions"), 0)
-            wrong = _count(pc.not_equal(stated.cast(pa.int64()), lengths.cast(pa.int64())))
+            wrong = count_true(pc.not_equal(stated.cast(pa.int64()), lengths.cast(pa.int64())))
             self.ledger.note("users whose size_of_actions differs from their list", wrong)
-
-    def _ratings(self, actions: pa.Array) -> tuple[pa.Array, pa.Array]:
-        """Return ratings and a mask of the actions that have one; null actions stay, as null."""
-        texts = actions.cast(pa.string())
-        table = self.options.ratings
-        place = pc.index_in(texts, value_set=pa.array(list(table)))
-        known = pc.or_(pc.is_valid(place), pc.is_null(texts))
-        for entry in pc.value_counts(texts.filter(pc.invert(known))).to_pylist():
-            reason = f"action {entry['values']} not among --ratings ({', '.join(table)})"
-            self.ledger.drop(reason, entry["counts"])
-        return pa.array(list(table.values()), pa.float64()).take(place), known
 
     def _items(self, index: pa.Array) -> tuple[pa.Array, pa.Array]:
         """Return item ids and a mask of the events to keep."""
@@ -130,28 +126,15 @@ class _Reader:
         ids = self.tracks.ids_of(index)
         unknown = pc.and_(pc.is_null(ids), pc.is_valid(index))
         if not self.options.keep_unknown_tracks:
-            self.ledger.drop("track index not in tracks.parquet", _count(unknown))
+            self.ledger.drop("track index not in tracks.parquet", count_true(unknown))
             return ids, pc.invert(unknown)
-        self.ledger.note("actions on tracks not in tracks.parquet, kept", _count(unknown))
+        self.ledger.note("actions on tracks not in tracks.parquet, kept", count_true(unknown))
         named = pc.binary_join_element_wise("index", index.cast(pa.string()), "-")
         return pc.if_else(unknown, named, ids), pa.repeat(True, len(index))
 
 
 def _user_texts(users: pa.Array) -> pa.Array:
-    if pa.types.is_floating(users.type):
-        try:
-            users = users.cast(pa.int64())  # pandas turns integers with gaps into floats
-        except pa.ArrowInvalid:
-            raise ConversionError("the user column holds fractions: need int or string") from None
-    if pa.types.is_dictionary(users.type):
-        users = users.dictionary_decode()
-    return users.cast(pa.string())
-
-
-def _microseconds(times: pa.Array) -> pa.Array:
-    """Return timestamps of any unit as microseconds, rounding down."""
-    return times.cast(pa.timestamp("us", times.type.tz), safe=False).cast(pa.int64())
-
-
-def _count(mask: pa.Array) -> int:
-    return int(pc.sum(mask).as_py() or 0)
+    try:
+        return as_texts(users)
+    except pa.ArrowInvalid:
+        raise ConversionError("the user column holds fractions: need int or string") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -18,7 +18,7 @@ EVENTS = pa.schema(
         ("rating", pa.float64()),
     ]
 )
-"""Columns of the batches that every source yields; nulls are allowed and counted later."""
+"""First columns of the batches that every source yields; nulls are allowed and counted later."""
 
 INTER_FIELDS = ("user_id:token", "item_id:token", "timestamp:float", "rating:float")
 
@@ -29,17 +29,44 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 @dataclass
+class Progress:
+    """How far the reading is: ``done`` in [0, 1], 0 while nobody knows."""
+
+    done: float = 0.0
+
+
+@dataclass
 class RawLog:
     """What a source read, or will read, from the raw data.
 
     Attributes:
-        batches: Record batches with the columns of ``EVENTS``, consumed once. Events that share
-            user and time keep the order in which they are yielded.
+        batches: Record batches with the columns of ``EVENTS``, consumed once. String columns after
+            those describe the item; an item's first event counts.
         items: Features of items, first column ``item_id``; ``None`` where the source has none.
+        users: Features of users, first column ``user_id``; likewise. An archive may hold them
+            behind the events, so this is complete only when ``batches`` are consumed.
+        newest_first: Whether events of one user and time stand in the raw data with the later one
+            first.
+        made_up: Whether times may lie in the future.
+        progress: Kept up to date by ``batches``.
     """
 
     batches: Iterable[pa.RecordBatch]
     items: pa.Table | None = None
+    users: pa.Table | None = None
+    newest_first: bool = False
+    made_up: bool = False
+    progress: Progress = field(default_factory=Progress)
+
+
+def events_batch(
+    user: pa.Array, item: pa.Array, time_us: pa.Array, rating: pa.Array, **about_item: pa.Array
+) -> pa.RecordBatch:
+    """Put columns together as a batch that a source may yield."""
+    fields = [*EVENTS, *(pa.field(name, pa.string()) for name in about_item)]
+    return pa.RecordBatch.from_arrays(
+        [user, item, time_us, rating, *about_item.values()], schema=pa.schema(fields)
+    )
 
 
 def check_name(name: str) -> str:
@@ -54,25 +81,3 @@ def check_name(name: str) -> str:
             "use letters, digits, '_', '-' and '.', beginning with a letter or digit"
         )
     return name
-
-
-def parse_ratings(text: str) -> dict[str, float]:
-    """Read ``"play=1,like=2"`` into a table from raw event to rating.
-
-    Raises:
-        ConversionError: An entry is not ``EVENT=NUMBER``, or an event is given twice.
-    """
-    ratings: dict[str, float] = {}
-    for entry in text.split(","):
-        event, separator, value = (part.strip() for part in entry.rpartition("="))
-        try:
-            rating = float(value)
-        except ValueError:
-            rating = float("nan")
-        if not (event and separator) or event in ratings or abs(rating) > 1e6 or rating != rating:
-            raise ConversionError(
-                f"--ratings {text!r}: {entry.strip()!r} is not understood; "
-                "write EVENT=NUMBER, each event once, separated by commas, e.g. 1=1,2=2"
-            )
-        ratings[event] = rating
-    return ratings

@@ -60,7 +60,7 @@ def read_events(options: SimulateOptions, ledger: Ledger) -> RawLog:
     user_ids = _labels("u", options.users, rng)
     users = np.repeat(np.arange(options.users), listeners.plays)
     columns = (users, listening.tracks, times, listening.ratings)
-    return RawLog(_batches(columns, user_ids, item_ids), _features(catalogue, item_ids))
+    return RawLog(_batches(columns, user_ids, item_ids), _features(catalogue, item_ids), made_up=True)
 
 
 def _batches(

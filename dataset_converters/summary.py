@@ -21,6 +21,7 @@ _PAIRS = """
     FROM (SELECT count(*) FILTER (WHERE rating > 0) AS positive FROM events GROUP BY "user", item)
 """
 _RARE = "SELECT count(*) FROM (SELECT item FROM events GROUP BY item HAVING count(*) < 5)"
+_DISTINCT = 'SELECT count(*) FROM (SELECT DISTINCT "user", item, time_us, rating FROM events)'
 _RATINGS = "SELECT rating, count(*) FROM events GROUP BY rating ORDER BY rating LIMIT 21"
 
 
@@ -45,6 +46,8 @@ def collect_statistics(store: EventStore, ledger: Ledger) -> dict[str, Any]:
     ((least, median, p80, most),) = store.query(_PER_USER)
     ((pairs, positive_pairs, positive_plays),) = store.query(_PAIRS)
     ((rare,),) = store.query(_RARE)
+    ((distinct,),) = store.query(_DISTINCT)
+    ledger.note("plays alike in user, item, time and rating to another, kept", plays - distinct)
     ratings = store.query(_RATINGS)
     positive_plays = int(positive_plays)
     per_user = {"min": least, "median": median, "mean": plays / users, "p80": p80, "max": most}
@@ -63,6 +66,8 @@ def collect_statistics(store: EventStore, ledger: Ledger) -> dict[str, Any]:
         "rows": {"read": ledger.rows_read, "written": plays, "dropped": dict(ledger.dropped)},
         "notes": dict(ledger.notes),
     }
+    if ledger.examples:
+        statistics["rejected_examples"] = ledger.examples
     if len(ratings) <= 20:  # a column of real numbers would fill pages
         statistics["ratings"] = {describe_rating(rating): count for rating, count in ratings}
     return statistics
@@ -85,6 +90,7 @@ def summary_lines(name: str, statistics: dict[str, Any]) -> list[str]:
     dropped = sum(rows["dropped"].values())
     lines.append(f"rows: {rows['read']:,} read, {rows['written']:,} written, {dropped:,} dropped")
     lines += [f"  dropped {count:,}: {reason}" for reason, count in rows["dropped"].items()]
+    lines += [f"  rejected {example}" for example in statistics.get("rejected_examples", [])]
     lines += [f"  note: {count:,} {text}" for text, count in statistics["notes"].items()]
     return lines
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dataset_converters.arrays import count_true
 from dataset_converters.errors import ConversionError
 from dataset_converters.ledger import Ledger
 
@@ -55,7 +56,7 @@ def read_tracks(path: Path, ledger: Ledger) -> Tracks | None:
     index = table.column("track_index").cast(pa.int64()).combine_chunks()
     ids = table.column("track_id").cast(pa.string()).combine_chunks()
     usable = pc.and_(pc.is_valid(index), pc.greater(pc.fill_null(pc.binary_length(ids), 0), 0))
-    ledger.note("rows of tracks.parquet without track_id or track_index", _falses(usable))
+    ledger.note("rows of tracks.parquet without track_id or track_index", len(usable) - count_true(usable))
     table, index, ids = table.filter(usable), index.filter(usable), ids.filter(usable)
     features = table.drop(["track_id", "track_index"]).add_column(0, "item_id", ids)
     features = features.append_column("track_index", index.cast(pa.string()))
@@ -81,7 +82,3 @@ def parquet_schema(path: Path) -> pa.Schema:
 
 def _is_id(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind))
-
-
-def _falses(mask: pa.Array) -> int:
-    return len(mask) - int(pc.sum(mask).as_py() or 0)

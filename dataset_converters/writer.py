@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,12 @@ from dataset_converters.errors import ConversionError
 from dataset_converters.schema import INTER_FIELDS
 from dataset_converters.summary import describe_rating
 
-SUFFIXES = (".inter", ".item", ".user", ".yaml", ".stats.json")
+SUFFIXES = (".inter", ".item", ".user", ".yaml", ".stats.json", ".rejects")
 """Files of a data set that a new conversion replaces."""
 
 _OPTIONS = pa_csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
+
+_THREADS = 2
 
 _PROPERTIES = """\
 USER_ID_FIELD: user_id           # (str) Field of the user.
@@ -72,18 +76,29 @@ def new_folder(out: Path, name: str, overwrite: bool) -> Iterator[Path]:
 
 
 def write_inter(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
-    """Write the ``.inter`` file.
+    """Write the ``.inter`` file; batches are put into text side by side and written in their order.
 
     Args:
         path: The file.
         batches: Columns of ``schema.EVENTS``, ids already safe, in the order to write.
     """
-    with path.open("wb") as file:
+    with path.open("wb") as file, ThreadPoolExecutor(_THREADS) as pool:
         file.write(_header(INTER_FIELDS))
+        texts: deque[Future[pa.Buffer]] = deque()
         for batch in batches:
-            user, item, time_us, rating = batch.columns
-            columns = [user, item, pc.divide(time_us, 1_000_000), _rating_texts(rating)]
-            _write_rows(file, pa.table(columns, names=list(INTER_FIELDS)))
+            texts.append(pool.submit(_inter_text, batch))
+            if len(texts) > _THREADS:
+                file.write(texts.popleft().result())
+        for text in texts:
+            file.write(text.result())
+
+
+def _inter_text(batch: pa.RecordBatch) -> pa.Buffer:
+    user, item, time_us, rating = batch.columns
+    columns = [user, item, pc.divide(time_us, 1_000_000), _rating_texts(rating)]
+    text = pa.BufferOutputStream()
+    _write_rows(text, pa.table(columns, names=list(INTER_FIELDS)))
+    return text.getvalue()
 
 
 def write_features(path: Path, table: pa.Table) -> None:

@@ -13,10 +13,13 @@ from typing import Any
 
 import recbole.config
 import yaml
+from recbole.evaluator.register import metrics_dict
 from recbole.utils import ModelType
 
 from recbole_popaware import compat, properties
 from recbole_popaware.errors import UsageError
+from recbole_popaware.evaluator.base import UserMeasure
+from recbole_popaware.evaluator.evaluator import register_measures
 from recbole_popaware.utils import get_model
 
 logger = getLogger(__name__)
@@ -75,8 +78,9 @@ class Config(recbole.config.Config):
         return json.dumps(self._settings)
 
     def compatibility_settings(self) -> None:
-        """Define what RecBole reads from NumPy, then let it."""
+        """Define what RecBole reads from NumPy and in its tables of measures, then let it."""
         compat.restore_numpy_aliases()
+        register_measures()
         super().compatibility_settings()
 
     def _init_parameters_category(self) -> None:
@@ -149,6 +153,11 @@ class Config(recbole.config.Config):
             raise UsageError(
                 f"valid_metric is [{final['valid_metric']}], but must be one of metrics "
                 f"{final['metrics']} @ one of topk {final['topk']}"
+            )
+        ours = [m for m in final["metrics"] if issubclass(metrics_dict[m.lower()], UserMeasure)]
+        if ours and set(final["eval_args"]["mode"].values()) != {"full"}:
+            raise UsageError(
+                f"{', '.join(ours)} need eval_args mode [full], where the whole catalogue is ranked"
             )
 
     def _warn_of_unknown_names(self, final: dict[str, Any]) -> None:

@@ -55,6 +55,7 @@ CHECKS: dict[str, Check] = {
     "inner_size": whole(1),
     "learning_rate": _POSITIVE,
     "pps_epsilon": _POSITIVE,
+    "novelty_epsilon": _POSITIVE,
     "hidden_dropout_prob": _SHARE,
     "attn_dropout_prob": _SHARE,
     "mask_ratio": (lambda x: _is_number(x) and 0 < x <= 1, "a number above 0, at most 1"),

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from logging import getLogger
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -79,6 +80,11 @@ def train_and_evaluate(config: Config, saved: bool = True) -> dict[str, Any]:
         experiment.test_data, load_best_model=saved, show_progress=config["show_progress"]
     )
     trainer.tensorboard.close()
+    if config["save_per_user"]:
+        names = experiment.dataset.field2id_token[config["USER_ID_FIELD"]]
+        per_user = Path(trainer.saved_model_file).with_suffix(".per_user.parquet")
+        trainer.evaluator.per_user(names).to_parquet(per_user, index=False)
+        logger.info("Measures of every user: %s", per_user)
     return {
         "model": config["model"],
         "dataset": config["dataset"],

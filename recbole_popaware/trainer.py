@@ -1,4 +1,4 @@
-"""RecBole's trainer, with checkpoints that can be read without running code from the file."""
+"""RecBole's trainer, with our evaluation and with checkpoints that hold no code."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import recbole.trainer
 import torch
 
 from recbole_popaware.errors import UsageError
+from recbole_popaware.evaluator.collector import PopAwareCollector
+from recbole_popaware.evaluator.evaluator import PopAwareEvaluator
 
 logger = getLogger(__name__)
 
@@ -47,10 +49,10 @@ def read_checkpoint(
     return checkpoint
 
 
-class SafeCheckpoints:
-    """Mixin before a RecBole trainer; differs from stock in how checkpoints are written and resumed.
+class TrainerAdapter:
+    """Mixin before a RecBole trainer; differs from stock in its evaluation and in its checkpoints.
 
-    Stock pickles its ``Config`` into the file. Ours holds the settings as JSON text, loads with
+    Stock pickles its ``Config`` into a checkpoint. Ours holds the settings as JSON text, loads with
     ``weights_only=True``, and replaces the old file in one step.
     """
 
@@ -62,6 +64,11 @@ class SafeCheckpoints:
     start_epoch: int
     best_valid_score: float
     saved_model_file: str
+
+    def __init__(self, config: Any, model: Any) -> None:
+        super().__init__(config, model)  # type: ignore[call-arg]  # the trainer behind the mixin
+        self.eval_collector = PopAwareCollector(config)
+        self.evaluator = PopAwareEvaluator(config)
 
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
         if self.config["local_rank"] != 0:
@@ -102,7 +109,7 @@ class SafeCheckpoints:
         logger.info("Resuming from epoch %d of %s", self.start_epoch, resume_file)
 
 
-class Trainer(SafeCheckpoints, recbole.trainer.Trainer):
+class Trainer(TrainerAdapter, recbole.trainer.Trainer):
     """Stock loop; a model without parameters is evaluated once instead of trained."""
 
     def __init__(self, config: Any, model: Any) -> None:

@@ -10,7 +10,7 @@ import recbole.utils
 from recbole.utils import ModelType
 
 from recbole_popaware.errors import UsageError
-from recbole_popaware.trainer import SafeCheckpoints, Trainer
+from recbole_popaware.trainer import Trainer, TrainerAdapter
 
 _PACKAGE = "recbole_popaware.model.sequential_recommender"
 MODELS = ("PopSASRec", "PopBERT4Rec", "MostPop", "PersonalizedMostPop")
@@ -38,8 +38,8 @@ def get_model(name: str) -> type:
 
 
 def get_trainer(model_type: ModelType, model_name: str) -> type:
-    """Find the trainer class of a model: RecBole's, with our checkpoints."""
+    """Find the trainer class of a model: RecBole's, with our evaluation and checkpoints."""
     stock: Any = recbole.utils.get_trainer(model_type, model_name)
     if issubclass(Trainer, stock):
         return Trainer
-    return type(stock.__name__, (SafeCheckpoints, stock), {})
+    return type(stock.__name__, (TrainerAdapter, stock), {})

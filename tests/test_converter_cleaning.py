@@ -36,19 +36,19 @@ def test_each_fault_is_counted_under_the_first_reason() -> None:
         ("u", "i", 253_402_300_800_000_000, 1.0),
         ("u", "i", 1, float("nan")),
         ("u", "i", 1, None),
-        ("u\t", "i", 0, -2.0),
+        ("u", "i", 0, -2.0),
     ]
     ledger = Ledger()
     kept = clean_events(batch_of(events), ledger)
     assert kept.to_pylist() == [
         {"user": "u", "item": "i", "time_us": 1_000_000, "rating": 1.0},
-        {"user": "u%09", "item": "i", "time_us": 0, "rating": -2.0},
+        {"user": "u", "item": "i", "time_us": 0, "rating": -2.0},
     ]
     assert ledger.dropped == Counter(
         {
             "user missing or empty": 2,
             "item missing or empty": 1,
-            "time missing": 1,
+            "time missing or not understood": 1,
             "time outside the years 1970 to 9999": 2,
             "rating missing or not a number": 2,
         }

@@ -2,6 +2,9 @@
 
 import errno
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -96,7 +99,7 @@ def test_mistakes_on_the_command_line(raw: Path, tmp_path: Path, capsys) -> None
         (["parquet", raw], "required: OUT"),
         (["parquet", raw, out, "--name", "a b"], "--name 'a b' cannot name a data set"),
         (["parquet", raw, out, "--ratings", "1"], "EVENT=NUMBER"),
-        (["parquet", raw, out, "--window", "0"], "'0' is no window"),
+        (["parquet", raw, out, "--window", "0"], "'0' is no number to count with"),
         (["parquet", raw, out, "--colour"], "unrecognized arguments: --colour"),
         (["parquet", raw, raw / "tracks.parquet"], "is a file; OUT must be a folder"),
         (["parquet", raw, out, "--ratings", "5=1"], "no event is left to write: 7 read, dropped:"),
@@ -156,3 +159,28 @@ def test_broken_off_writing_leaves_nothing(
     assert (got, out) == (code, "")
     assert message in err
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_termination_leaves_nothing(tmp_path: Path) -> None:
+    """A real process is told to end while it reads many files."""
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for number in range(3000):
+        (raw / f"{number:04}.csv").write_text("u,i,t\na,b,5\n")
+    words = ["table", raw, tmp_path / "out", "--user", "u", "--item", "i", "--time", "t"]
+    command = [sys.executable, "-m", "dataset_converters", *map(str, words)]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[1], stderr=subprocess.PIPE, text=True)  # noqa: S603
+    while process.poll() is None and not list(tmp_path.glob("out/.raw*/work/events.duckdb")):
+        time.sleep(0.02)
+    process.terminate()
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "interrupted: nothing was written\n")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_neither_torch_nor_recbole_is_imported() -> None:
+    check = (
+        "import sys, dataset_converters.__main__; "
+        "sys.exit(bool({'torch', 'recbole', 'recbole_popaware', 'pandas'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", check], cwd=Path(__file__).parents[1]).returncode == 0  # noqa: S603

@@ -56,3 +56,34 @@ def raw_events(folder: Path) -> pd.DataFrame:
     )
     frame = frame.sort_values(["order", "time"], kind="stable", ignore_index=True)
     return frame.drop(columns="order")
+
+
+def test_the_first_lines_of_the_real_lastfm_file(tmp_path: Path) -> None:
+    raw = DATA / "lastfm1k_raw_sample"
+    if not raw.is_dir():
+        pytest.skip(f"no real data at {raw}; set RECBOLE_POPAWARE_DATA to its folder")
+    (file,) = raw.glob("*.tsv")
+    lines = [line.split("\t") for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
+    assert len(lines) == 5_000
+    for key, kept in (("mbid", [line for line in lines if line[4]]), ("name", lines)):
+        assert main(["lastfm1k", str(raw), str(tmp_path), "--name", key, "--item-key", key]) == 0
+        rows = json.loads((tmp_path / key / f"{key}.stats.json").read_text())["rows"]
+        assert (rows["read"], rows["written"], sum(rows["dropped"].values())) == (
+            5_000,
+            len(kept),
+            5_000 - len(kept),
+        )
+        written = [
+            line.split("\t") for line in (tmp_path / key / f"{key}.inter").read_text().split("\n")[1:-1]
+        ]
+        expected = sorted(reversed(kept), key=lambda line: (line[0], line[1]))
+        assert [row[0] for row in written] == [line[0] for line in expected]
+        times = (
+            pd.to_datetime([line[1] for line in expected])
+            .tz_localize(None)
+            .astype("datetime64[s]")
+            .astype("int64")
+        )
+        assert [int(row[2]) for row in written] == times.tolist()
+        if key == "mbid":
+            assert [row[1] for row in written] == [line[4] for line in expected]

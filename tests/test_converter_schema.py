@@ -4,7 +4,8 @@ import pytest
 
 from dataset_converters.errors import ConversionError
 from dataset_converters.ledger import Ledger
-from dataset_converters.schema import check_name, parse_ratings
+from dataset_converters.ratings import parse_ratings
+from dataset_converters.schema import check_name
 
 
 def test_ratings_are_read() -> None:

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dataset_converters import store as store_module
 from dataset_converters.ledger import Ledger
-from dataset_converters.schema import EVENTS
+from dataset_converters.schema import EVENTS, events_batch
 from dataset_converters.store import EventStore
 from dataset_converters.summary import collect_statistics
 
@@ -24,6 +26,7 @@ def fill(store: EventStore, events: list, batch_rows: int) -> None:
         columns = zip(*events[begin : begin + batch_rows])
         arrays = [pa.array(column, field.type) for column, field in zip(columns, EVENTS)]
         store.append(pa.RecordBatch.from_arrays(arrays, schema=EVENTS))
+    store.index()
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -33,10 +36,25 @@ def test_order_is_user_appearance_then_time_then_file(tmp_path_factory, events: 
     expected = sorted(events, key=lambda event: (users.index(event[0]), event[2]))
     with EventStore(tmp_path_factory.mktemp("store")) as store:
         fill(store, events, rows)
-        got = [tuple(row.values()) for batch in store.ordered(rows) for row in batch.to_pylist()]
-        items = store.items().to_pylist()
+        got = [tuple(row.values()) for batch in store.ordered(batch_rows=rows) for row in batch.to_pylist()]
+        items = store.tokens("item").to_pylist()
     assert got == expected
     assert items == list(dict.fromkeys(event[1] for event in events))
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 4])
+def test_chunks_do_not_show(tmp_path: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "_CHUNK", chunk)
+    users, items, about = ["a", "b", "a", "a"], ["y", "x", "y", "z"], ["1", "2", "3", None]
+    with EventStore(tmp_path) as store:
+        for row in range(4):
+            columns = [[column[row]] for column in (users, items)]
+            batch = [pa.array(columns[0]), pa.array(columns[1]), pa.array([row]), pa.array([1.0])]
+            store.append(events_batch(*batch, name=pa.array([about[row]], pa.string())))
+        store.index()
+        assert store.about().to_pydict() == {"item_id": ["y", "x", "z"], "name": ["1", "2", None]}
+        assert store.tokens("user").to_pylist() == ["a", "b"]
+        assert [row["time_us"] for batch in store.ordered() for row in batch.to_pylist()] == [0, 2, 3, 1]
 
 
 def test_statistics_of_a_hand_made_log(tmp_path: Path) -> None:

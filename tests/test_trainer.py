@@ -12,7 +12,7 @@ from recbole.utils import ModelType
 
 from recbole_popaware.errors import UsageError
 from recbole_popaware.quick_start import load_data_and_model, run_recbole_popaware
-from recbole_popaware.trainer import SafeCheckpoints, Trainer, read_checkpoint
+from recbole_popaware.trainer import Trainer, TrainerAdapter, read_checkpoint
 from recbole_popaware.utils import get_trainer
 
 
@@ -137,4 +137,4 @@ def test_models_that_do_not_learn_are_evaluated_once(toy):
 
 @pytest.mark.parametrize("model", ["SASRec", "PopSASRec", "S3Rec"])
 def test_every_trainer_writes_our_checkpoints(model):
-    assert issubclass(get_trainer(ModelType.SEQUENTIAL, model), SafeCheckpoints)
+    assert issubclass(get_trainer(ModelType.SEQUENTIAL, model), TrainerAdapter)

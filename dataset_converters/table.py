@@ -1,0 +1,164 @@
+"""Source ``table``: any CSV, TSV or parquet file, or a folder of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dataset_converters.arrays import as_texts
+from dataset_converters.delimited import Dialect, read_delimited, split_fields, split_header
+from dataset_converters.errors import ConversionError
+from dataset_converters.ledger import Ledger
+from dataset_converters.locate import list_files
+from dataset_converters.ratings import rate_events
+from dataset_converters.schema import EVENT_RATINGS, Progress, RawLog, events_batch
+from dataset_converters.streams import RawFile, line_blocks
+from dataset_converters.times import column_times
+from dataset_converters.tracks import parquet_schema
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
+
+_NUMBER = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
+_ROWS = 500_000
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """How to read the files.
+
+    Attributes:
+        user: Column of the user.
+        item: Column of the item.
+        time: Column of the time.
+        event: Column of the event, looked up in ``ratings``.
+        rating: Column of the rating, a number. Without either every row is a play.
+        time_format: As ``times.parse_times`` takes it.
+        ratings: Rating of each event.
+        delimiter: Between fields; ``None``: comma in ``.csv``, tab otherwise.
+        newest_first: Whether the later of two events at one time stands first.
+    """
+
+    user: str
+    item: str
+    time: str
+    event: str | None = None
+    rating: str | None = None
+    time_format: str = "auto"
+    ratings: dict[str, float] = field(default_factory=lambda: dict(EVENT_RATINGS))
+    delimiter: str | None = None
+    newest_first: bool = False
+
+    def columns(self) -> dict[str, str]:
+        """Return the option and the name of each column to read."""
+        names = {"user": self.user, "item": self.item, "time": self.time}
+        more = {"event": self.event, "rating": self.rating}
+        return {**names, **{option: name for option, name in more.items() if name is not None}}
+
+
+def read_events(raw: Path, options: TableOptions, ledger: Ledger) -> RawLog:
+    """Open the file, or all files of the folder in the order of their names.
+
+    Args:
+        raw: File or folder; CSV and TSV plain or packed, with a header line.
+        options: How to read it.
+        ledger: Counts rows.
+
+    Returns:
+        Events in the order of the files.
+
+    Raises:
+        ConversionError: A file is missing, damaged or lacks a column; or the options exclude each
+            other.
+    """
+    if options.event and options.rating:
+        raise ConversionError(
+            "--event and --rating exclude each other: give the one that says how much a play is worth"
+        )
+    progress = Progress()
+    paths = list_files(raw, SUFFIXES, ledger)
+    batches = _batches(paths, options, progress, ledger)
+    return RawLog(batches, newest_first=options.newest_first, progress=progress)
+
+
+def _batches(
+    paths: list[Path], options: TableOptions, progress: Progress, ledger: Ledger
+) -> Iterator[pa.RecordBatch]:
+    for number, path in enumerate(paths):
+        within = Progress()
+        read = _parquet_columns if path.suffix.lower() == ".parquet" else _text_columns
+        for columns in read(path, options, within, ledger):
+            progress.done = (number + within.done) / len(paths)
+            yield _events(dict(zip(options.columns(), columns)), options, path, ledger)
+
+
+def _parquet_columns(
+    path: Path, options: TableOptions, progress: Progress, ledger: Ledger
+) -> Iterator[list[pa.Array]]:
+    _places(parquet_schema(path).names, options, path)
+    file, done = pq.ParquetFile(path), 0
+    names = options.columns().values()
+    for batch in file.iter_batches(batch_size=_ROWS, columns=list(dict.fromkeys(names))):
+        done += batch.num_rows
+        progress.done = done / file.metadata.num_rows
+        ledger.read(batch.num_rows)
+        yield [batch.column(name) for name in names]
+
+
+def _text_columns(
+    path: Path, options: TableOptions, progress: Progress, ledger: Ledger
+) -> Iterator[list[pa.Array]]:
+    delimiter = options.delimiter or ("," if ".csv" in path.name.lower() else "\t")
+    quoted = delimiter != "\t"
+    with RawFile(path, progress) as stream:
+        header, blocks = split_header(line_blocks(stream, path.name))
+        if not header:
+            ledger.note("files without a line", 1)
+            return
+        names = split_fields(header, delimiter, quoted)
+        dialect = Dialect(len(names), delimiter, quoted)
+        yield from read_delimited(blocks, dialect, _places(names, options, path), ledger)
+
+
+def _places(names: list[str], options: TableOptions, path: Path) -> list[int]:
+    """Return the number of each column to read."""
+    for option, name in options.columns().items():
+        if names.count(name) != 1:
+            fault = "more than one column" if name in names else "no column"
+            found = ", ".join(repr(name) for name in names)
+            raise ConversionError(
+                f"{path.name} has {fault} {name!r}; it has {found}; say which with --{option}"
+            )
+    return [names.index(name) for name in options.columns().values()]
+
+
+def _events(
+    columns: dict[str, pa.Array], options: TableOptions, path: Path, ledger: Ledger
+) -> pa.RecordBatch:
+    rows = len(columns["user"])
+    known = pa.repeat(True, rows)
+    try:
+        if "event" in columns:
+            ratings, known = rate_events(as_texts(columns["event"]), options.ratings, ledger)
+        elif "rating" in columns:
+            ratings = _numbers(columns["rating"])
+        else:
+            ratings = pa.repeat(EVENT_RATINGS["play"], rows)
+        times = column_times(columns["time"], options.time_format)
+        batch = events_batch(as_texts(columns["user"]), as_texts(columns["item"]), times, ratings)
+    except pa.ArrowException as error:
+        raise ConversionError(f"{path.name}: a column has the wrong type: {error}") from None
+    return batch.filter(known)
+
+
+def _numbers(column: pa.Array) -> pa.Array:
+    """Return a column as floats, null where it holds no number."""
+    if not pa.types.is_string(column.type):
+        return column.cast(pa.float64())
+    number = pc.match_substring_regex(column, _NUMBER)
+    texts = pc.if_else(number, pc.utf8_trim_whitespace(column), pa.scalar(None, pa.string()))
+    return texts.cast(pa.float64())

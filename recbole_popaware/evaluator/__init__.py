@@ -1,0 +1,1 @@
+"""Evaluation that understands repeated listening."""

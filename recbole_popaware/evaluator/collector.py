@@ -1,0 +1,123 @@
+"""Collect what the measures need from each batch of scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import recbole.evaluator
+import torch
+from recbole.evaluator.collector import DataStruct
+from torch import Tensor
+
+from recbole_popaware.data.history import PlayHistory
+from recbole_popaware.errors import UsageError
+from recbole_popaware.evaluator.ranking import ideal_gains, look_up_keys, row_keys, top_items
+
+_RANKED = ("rec.items", "rec.topk")
+_OURS = (
+    *("rec.gains", "rec.plays", "data.users", "data.history_plays", "data.targets", "data.repeat_targets"),
+    *("data.ideal", "data.ideal_repeat", "data.ideal_explore"),
+)
+
+
+class PopAwareCollector(recbole.evaluator.Collector):
+    """RecBole's collector; differs from stock in what follows.
+
+    * Equal scores have a fixed order, by item id, for stock's ranking measures too.
+    * Hits are found by search: no [B, n_items] matrix of integers.
+    * It knows gains of the targets, and the user's plays of what is recommended.
+    """
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self._ranked = {key for key in _RANKED if self.register.need(key)}
+        for key in self._ranked:
+            delattr(self.register, key)  # so that super() leaves these to us
+        self._ours = bool(config["save_per_user"]) or any(self.register.need(key) for key in _OURS)
+        self._history: PlayHistory | None = None
+        self._of_training: set[str] = set()
+
+    def data_collect(self, train_data: Any) -> None:
+        """Note the training data's histories; they hold every play, and each row its own end."""
+        super().data_collect(train_data)
+        self._history = getattr(train_data.dataset, "history", None)
+        self._of_training = set(self.data_struct._data_dict)
+
+    def eval_batch_collect(
+        self, scores_tensor: Tensor, interaction: Any, positive_u: Tensor, positive_i: Tensor
+    ) -> None:
+        """Collect from one batch.
+
+        Args:
+            scores_tensor: ``[B, n_items]``.
+            interaction: The batch's rows.
+            positive_u: ``[P]`` row of each positive target.
+            positive_i: ``[P]`` item of each positive target.
+        """
+        super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
+        if not (self._ranked or self._ours):
+            return
+        n_items = scores_tensor.size(1)
+        top = top_items(scores_tensor, max(self.topk))
+        positive_u, positive_i = positive_u.to(top.device), positive_i.to(top.device)
+        if "rec.items" in self._ranked:
+            self.data_struct.update_tensor("rec.items", top)
+        if "rec.topk" in self._ranked:
+            hits = torch.isin(row_keys(top, n_items), positive_u * n_items + positive_i)
+            n_positive = torch.bincount(positive_u, minlength=len(top)).unsqueeze(1)
+            self.data_struct.update_tensor("rec.topk", torch.cat([hits.to(n_positive), n_positive], dim=1))
+        if self._ours:
+            items, gains = self._targets(interaction, positive_u, positive_i)
+            self._collect_ours(top, n_items, interaction, (items.to(top.device), gains.to(top.device)))
+
+    def get_data_struct(self) -> Any:
+        """Hand over what was collected and forget what came with the batches.
+
+        Stock asks every value for ``.cpu()``, which the counts that some of its measures need do not have.
+        """
+        collected = DataStruct()
+        for key, value in list(self.data_struct._data_dict.items()):
+            collected.set(key, value.cpu() if isinstance(value, Tensor) else value)
+            if key not in self._of_training:
+                del self.data_struct[key]
+        return collected
+
+    def _targets(self, interaction: Any, positive_u: Tensor, positive_i: Tensor) -> tuple[Tensor, Tensor]:
+        """Targets and their gains, both ``[B, T]``; a row that is itself the target has one, of gain 1."""
+        field = self.config["TARGET_ITEMS_FIELD"]
+        if field in interaction:
+            return interaction[field], interaction[self.config["TARGET_GAINS_FIELD"]]
+        items = positive_i.unsqueeze(1)
+        return items, torch.ones_like(items, dtype=torch.float32)
+
+    def _collect_ours(
+        self, top: Tensor, n_items: int, interaction: Any, targets: tuple[Tensor, Tensor]
+    ) -> None:
+        if self._history is None:
+            raise UsageError(
+                "measures of repeats and explorations need whole histories, which this model's data set "
+                "(or benchmark_filename) does not hold"
+            )
+        items, gains = targets
+        users = interaction[self.config["USER_ID_FIELD"]].cpu()
+        ends = interaction[self.config["HISTORY_END_FIELD"]].cpu()
+        rows, places = self._history.before(users, ends)
+        played = (rows * n_items + self._history.items[places]).to(top.device)
+        played, plays = torch.unique(played, return_counts=True)
+        target_keys = row_keys(items, n_items)
+        repeated = look_up_keys(target_keys, played, plays) > 0
+        known, order = target_keys.flatten().sort()
+        k, real = top.size(1), gains > 0
+        collected = {
+            "rec.gains": look_up_keys(row_keys(top, n_items), known, gains.flatten()[order]),
+            "rec.plays": look_up_keys(row_keys(top, n_items), played, plays),
+            "data.users": users,
+            "data.history_plays": torch.bincount(rows, minlength=len(top)),
+            "data.targets": real.sum(dim=1),
+            "data.repeat_targets": (real & repeated).sum(dim=1),
+            "data.ideal": ideal_gains(gains, k),
+            "data.ideal_repeat": ideal_gains(gains * repeated, k),
+            "data.ideal_explore": ideal_gains(gains * ~repeated, k),
+        }
+        for key, value in collected.items():
+            self.data_struct.update_tensor(key, value)

@@ -1,0 +1,70 @@
+"""Ranked lists, and what is known of their items, as tensor functions.
+
+A set of items for each row of a batch is kept as sorted keys ``row * n_items + item``, so that membership
+is a binary search and no [B, n_items] matrix is built.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def top_items(scores: Tensor, k: int) -> Tensor:
+    """Find the k best items of each row, best first; equal scores go by item id, smaller ids ahead.
+
+    ``torch.topk`` leaves the order of equal scores open, and which of them make it into the list.
+
+    Args:
+        scores: ``[B, n_items]``.
+        k: Length of the lists, at most ``n_items``.
+
+    Returns:
+        ``[B, k]`` item ids.
+    """
+    k_more = min(k + 1, scores.size(1))
+    values, items = torch.topk(scores, k_more, dim=1)
+    tied = (values[:, 1:] == values[:, :-1]).any(dim=1)
+    items = items[:, :k].clone()
+    if tied.any():
+        items[tied] = _break_ties(scores[tied], values[tied, k - 1 : k], k)
+    return items
+
+
+def _break_ties(scores: Tensor, least: Tensor, k: int) -> Tensor:
+    """Do what :func:`top_items` does, given the k-th best score of each row ``[B, 1]``."""
+    above, level = scores > least, scores == least
+    room = k - above.sum(dim=1, keepdim=True)
+    chosen = above | (level & (level.cumsum(dim=1) <= room))
+    items = chosen.nonzero()[:, 1].view(len(scores), k)  # ascending ids
+    order = torch.argsort(scores.gather(1, items), dim=1, descending=True, stable=True)
+    return items.gather(1, order)
+
+
+def row_keys(items: Tensor, n_items: int) -> Tensor:
+    """Keys of items ``[B, K]`` by their row."""
+    rows = torch.arange(items.size(0), device=items.device)
+    return rows.unsqueeze(1) * n_items + items
+
+
+def look_up_keys(keys: Tensor, known: Tensor, values: Tensor) -> Tensor:
+    """Value of each key, 0 where it is not known.
+
+    Args:
+        keys: Any shape.
+        known: ``[S]`` distinct keys in ascending order.
+        values: ``[S]`` their values.
+
+    Returns:
+        Values of the shape of ``keys``.
+    """
+    if len(known) == 0:
+        return torch.zeros(keys.shape, dtype=values.dtype, device=keys.device)
+    place = torch.searchsorted(known, keys).clamp_(max=len(known) - 1)
+    return values[place].where(known[place] == keys, 0)
+
+
+def ideal_gains(gains: Tensor, k: int) -> Tensor:
+    """Gains of the best possible list: the k greatest of each row in descending order, filled up with 0."""
+    best = gains.sort(dim=1, descending=True).values[:, :k]
+    return torch.nn.functional.pad(best, (0, k - best.size(1)))

@@ -1,0 +1,88 @@
+"""Times in every way of writing agree with Python's own reading."""
+
+from datetime import datetime, timedelta, timezone
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dataset_converters.times import column_times, parse_times
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def micros(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "expected"),
+    [
+        ("2009-05-04T23:08:57Z", "iso", 1_241_478_537_000_000),
+        ("2009-05-04 23:08:57", "iso", 1_241_478_537_000_000),
+        ("2009-05-05T01:08:57+02:00", "iso", 1_241_478_537_000_000),
+        (" 2009-05-04T23:08:57.25Z ", "iso", 1_241_478_537_250_000),
+        ("2009-05-04", "iso", 1_241_395_200_000_000),
+        ("2009-05-04T23:08", "auto", 1_241_478_480_000_000),
+        ("2009-02-30", "iso", None),
+        ("2009-05-04T25:00:00Z", "iso", None),
+        ("1241478537", "iso", None),
+        ("1241478537", "s", 1_241_478_537_000_000),
+        (" +1241478537 ", "s", 1_241_478_537_000_000),
+        ("1241478537.5", "s", 1_241_478_537_500_000),
+        ("1.241478537e9", "auto", 1_241_478_537_000_000),
+        ("-1", "s", -1_000_000),
+        ("1241478537123", "ms", 1_241_478_537_123_000),
+        ("1241478537123456", "us", 1_241_478_537_123_456),
+        ("1241478537123456789", "ns", 1_241_478_537_123_456),
+        ("1e30", "s", 900_000_000_000_000_000),
+        ("99999999999999999999999", "s", 900_000_000_000_000_000),
+        ("nan", "s", None),
+        ("", "auto", None),
+        ("soon", "auto", None),
+        ("04.05.2009 23:08", "%d.%m.%Y %H:%M", 1_241_478_480_000_000),
+        ("2009-05-04", "%d.%m.%Y %H:%M", None),
+        (None, "auto", None),
+    ],
+)
+def test_single_times(text: str, form: str, expected: int) -> None:
+    alone = parse_times(pa.array([text], pa.string()), form).to_pylist()
+    among = parse_times(pa.array([text, "x", None], pa.string()), form).to_pylist()
+    if form == "ns" and expected is not None:  # floats hold 53 bits; the whole column is exact, or near
+        assert abs(among[0] - expected) < 1000
+    else:
+        assert among == [expected, None, None]
+    assert abs((alone[0] or 0) - (expected or 0)) < 1000 if form == "ns" else alone == [expected]
+
+
+@given(st.lists(st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1)), min_size=1), st.booleans())
+def test_iso_times_agree_with_python(moments: list, noisy: bool) -> None:
+    texts = [moment.isoformat() + "Z" for moment in moments] + ["no time"] * noisy
+    expected = [micros(moment.replace(tzinfo=timezone.utc)) for moment in moments] + [None] * noisy
+    assert parse_times(pa.array(texts), "iso").to_pylist() == expected
+
+
+@given(st.lists(st.integers(0, 2**33), min_size=1), st.booleans())
+def test_seconds_are_exact(seconds: list, noisy: bool) -> None:
+    texts = [str(second) for second in seconds] + ["?"] * noisy
+    expected = [second * 1_000_000 for second in seconds] + [None] * noisy
+    assert parse_times(pa.array(texts), "auto").to_pylist() == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "form", "expected"),
+    [
+        (pa.array([5, None]), "auto", [5_000_000, None]),
+        (pa.array([5_000], pa.uint32()), "ms", [5_000_000]),
+        (pa.array([2**62]), "s", [900_000_000_000_000_000]),
+        (pa.array([5.5, float("nan"), float("inf")]), "s", [5_500_000, None, 900_000_000_000_000_000]),
+        (pa.array([-1_999], pa.timestamp("ns")), "auto", [-2]),
+        (pa.array([7], pa.timestamp("s", "Europe/Paris")), "ms", [7_000_000]),
+        (pa.array([7], pa.timestamp("ms")), "auto", [7_000]),
+        (pa.array([1], pa.date32()), "auto", [86_400_000_000]),
+        (pa.array(["1970-01-02", "x"]).dictionary_encode(), "auto", [86_400_000_000, None]),
+    ],
+)
+def test_columns_of_any_type(column: pa.Array, form: str, expected: list) -> None:
+    assert column_times(column, form).to_pylist() == expected
