@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import union_categoricals
 from recbole.utils import FeatureType
 
 
@@ -52,12 +53,14 @@ def number_tokens(columns: list[pd.Series]) -> tuple[list[Any], np.ndarray]:
     RecBole measures sequences with ``Series.agg(len)``, which pandas 3 no longer applies to each value.
 
     Args:
-        columns: Tokens, or arrays of tokens, that share one index.
+        columns: Tokens (as categories or as text) or arrays of tokens, that share one index.
 
     Returns:
         The columns as numbers from 1 in order of first appearance (missing tokens 0), and the token of
         each number, ``[PAD]`` first.
     """
+    if all(isinstance(column.dtype, pd.CategoricalDtype) for column in columns):
+        return _number_categories(columns)
     of_sequences = [column.map(lambda x: isinstance(x, np.ndarray)).all() for column in columns]
     flat = [
         np.concatenate(column.tolist()) if sequences else column.to_numpy(dtype=object)
@@ -70,3 +73,15 @@ def number_tokens(columns: list[pd.Series]) -> tuple[list[Any], np.ndarray]:
             lengths = [len(sequence) for sequence in column]
             numbered[i] = np.split(numbered[i], np.cumsum(lengths)[:-1])
     return numbered, np.array(["[PAD]", *tokens])
+
+
+def _number_categories(columns: list[pd.Series]) -> tuple[list[Any], np.ndarray]:
+    """Number tokens that are categories already, without making text of them."""
+    together = columns[0].array if len(columns) == 1 else union_categoricals(columns)
+    appear = pd.unique(together.codes)
+    appear = appear[appear >= 0]
+    number_of = np.zeros(len(together.categories) + 1, dtype=np.int64)  # the last one: of missing tokens
+    number_of[appear] = np.arange(1, len(appear) + 1)
+    sizes = [len(column) for column in columns]
+    numbered = np.split(number_of[together.codes], np.cumsum(sizes)[:-1])
+    return numbered, np.array(["[PAD]", *together.categories[appear]])

@@ -119,7 +119,12 @@ def prepare(config: Config) -> Experiment:
     init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
     try:
         model = config.model_class(config, train_data.dataset).to(config["device"])
-    except (ValueError, NotImplementedError, AssertionError) as error:
+    except KeyError as error:
+        raise UsageError(
+            f"{config['model']} needs the field {error}, which data set [{config['dataset']}] does not load; "
+            f"name the features it has in load_col and selected_features"
+        ) from error
+    except (ValueError, NotImplementedError, AssertionError, ZeroDivisionError) as error:
         raise UsageError(f"{config['model']} refuses its properties: {error}") from error
     logger.info(model)
     return Experiment(config, model, dataset, train_data, valid_data, test_data)

@@ -80,7 +80,11 @@ class TrainerAdapter:
             "cur_step": self.cur_step,
             "best_valid_score": float(self.best_valid_score),
             "state_dict": self.model.state_dict(),
-            "other_parameter": self.model.other_parameter(),
+            "other_parameter": {
+                name: value
+                for name, value in self.model.other_parameter().items()
+                if not isinstance(value, torch.nn.Module)  # DIN's; its weights are in state_dict already
+            },
             "optimizer": self.optimizer.state_dict(),
         }
         unfinished = file.with_name(file.name + ".part")

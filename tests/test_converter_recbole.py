@@ -66,8 +66,9 @@ def test_item_features_load_too(tmp_path: Path, stock) -> None:
     assert float(features["track_count"]) == 9
 
 
-def test_only_positive_plays_enter(tmp_path: Path, stock) -> None:
+def test_negative_plays_are_kept_and_stock_can_leave_them_out(tmp_path: Path, stock) -> None:
     assert main(["simulate", str(tmp_path), "--users", "20", "--items", "50", "--plays", "600"]) == 0
     lines = (tmp_path / "demo" / "demo.inter").read_text().splitlines()[1:]
     positive = sum(float(line.split("\t")[3]) > 0 for line in lines)
-    assert stock(tmp_path / "demo").inter_num == positive < 600
+    assert stock(tmp_path / "demo").inter_num == 600
+    assert stock(tmp_path / "demo", val_interval={"rating": "(0,inf)"}).inter_num == positive < 600

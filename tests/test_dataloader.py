@@ -7,7 +7,6 @@ from recbole.data.dataloader import FullSortEvalDataLoader
 from test_parts import GTS, TIMELINES, plays_of
 
 from recbole_popaware.data.dataloader import MultiTargetEvalDataLoader
-from recbole_popaware.errors import UsageError
 from recbole_popaware.quick_start import run_recbole_popaware
 
 
@@ -65,9 +64,3 @@ def test_recbole_s_loaders_serve_recbole_s_splits(timelines):
     experiment = build("MostPop", timelines, eval_args={"split": {"LS": "valid_and_test"}, "order": "TO"})
     assert type(experiment.test_data) is FullSortEvalDataLoader
     assert type(build("MostPop", timelines).test_data) is MultiTargetEvalDataLoader
-
-
-@pytest.mark.parametrize("model", ["DIEN", "GRU4RecKG", "KSR"])
-def test_models_with_a_data_set_class_of_their_own_are_told_so(timelines, model):
-    with pytest.raises(UsageError, match=f"{model}.*data set class of its own"):
-        build(model, timelines)

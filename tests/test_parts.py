@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,6 +80,7 @@ def trained(part):
 
 
 def test_the_timelines_of_the_documentation(tmp_path, caplog):
+    assert TIMELINES in (Path(__file__).parent.parent / "docs" / "evaluation.md").read_text()
     with caplog.at_level(logging.INFO):
         train, valid, test = parts(tmp_path, plays_of(TIMELINES))
     assert trained(train) == [

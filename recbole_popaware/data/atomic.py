@@ -12,7 +12,7 @@ from recbole.data.dataset import SequentialDataset
 from recbole.utils import FeatureSource, FeatureType
 
 from recbole_popaware.compat import fill_missing, number_tokens
-from recbole_popaware.data.reader import read_columns, read_header
+from recbole_popaware.data.reader import read_columns, read_header, release_memory
 from recbole_popaware.errors import UsageError
 
 logger = getLogger(__name__)
@@ -76,6 +76,12 @@ class AtomicDataset(SequentialDataset):
                     f"({loaded} before filtering); at least 2 are needed"
                 )
 
+    def _filter_by_inter_num(self) -> None:
+        # Stock counts every play in a Python loop, even where its own default lets all pass.
+        intervals = {self.config["user_inter_num_interval"], self.config["item_inter_num_interval"]}
+        if intervals - {None, "[0,inf)"}:
+            super()._filter_by_inter_num()
+
     def _load_feat(self, filepath: str, source: FeatureSource | str) -> Any:
         load_col, unload_col = self._get_load_and_unload_col(source)
         if load_col == set():
@@ -125,3 +131,4 @@ class AtomicDataset(SequentialDataset):
     def _fill_nan(self) -> None:
         for name in self.feat_name_list:
             setattr(self, name, fill_missing(getattr(self, name), self.field2type))
+        release_memory()  # by now the columns as they were read are replaced

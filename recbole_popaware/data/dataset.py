@@ -15,7 +15,7 @@ from recbole_popaware.data.atomic import AtomicDataset
 from recbole_popaware.data.evaluation import Log
 from recbole_popaware.data.history import PlayHistory
 from recbole_popaware.data.parts import split_at_borders
-from recbole_popaware.data.rows import Rows, WindowFields
+from recbole_popaware.data.rows import FieldNames, Rows, WindowFields
 from recbole_popaware.data.targets import GradedPlays, GradedTargets
 from recbole_popaware.errors import UsageError
 
@@ -43,7 +43,7 @@ class HistoryDataset(AtomicDataset):
     targets: GradedTargets | None = None
     training_plays: Tensor | None = None
     _ratings: np.ndarray | None = None
-    _times: np.ndarray
+    _times: np.ndarray = np.empty(0)  # exact ones of all plays, until the rows are split
     _log: Log
     _windows: WindowFields
 
@@ -71,23 +71,53 @@ class HistoryDataset(AtomicDataset):
         return part
 
     def build(self) -> list[HistoryDataset]:
-        """Split the rows; differs from stock by GTS."""
-        if not self.splits_at_borders:
-            parts: list[HistoryDataset] = super().build()
-            return parts
+        """Split the rows; differs from stock by GTS, and in what becomes of this data set.
+
+        It is left with the training rows, which takes half the memory, and RecBole's samplers of negatives,
+        which count its items, see nothing of the other parts.
+
+        Returns:
+            Training, validation and test part.
+        """
+        parts = self._build_at_borders() if self.splits_at_borders else super().build()
+        for part in (self, *parts):
+            part._times = np.empty(0)
+        self.inter_feat = parts[0].inter_feat
+        return parts
+
+    def _build_at_borders(self) -> list[HistoryDataset]:
         if self.benchmark_filename_list is not None:
             raise UsageError(
                 "GTS splits one .inter file, but benchmark_filename names files that are split already"
             )
         self._change_feat_format()
         self._drop_unused_col()
-        parts = split_at_borders(self, self._log)
+        log = self._log
         del self._log
-        return parts
+        return split_at_borders(self, log)
+
+    def _grouped_index(self, group_by_list: np.ndarray) -> list[np.ndarray]:
+        # Stock's groups, by first appearance, without its loop over rows.
+        _, first, group = np.unique(group_by_list, return_index=True, return_inverse=True)
+        order = np.argsort(first[group], kind="stable")
+        sizes = np.bincount(group)[np.argsort(first)]
+        return np.split(order, np.cumsum(sizes)[:-1])
+
+    def _split_index_by_leave_one_out(
+        self, grouped_index: list[np.ndarray], leave_one_num: int
+    ) -> list[np.ndarray]:
+        # Stock's parts as arrays instead of lists of Python numbers, which take ten times the memory.
+        pieces: list[list[np.ndarray]] = [[] for _ in range(leave_one_num + 1)]
+        for index in grouped_index:
+            held_out = min(leave_one_num, len(index) - 1)
+            pieces[0].append(index[: len(index) - held_out])
+            for place in range(-held_out, 0):
+                pieces[place].append(index[[place]])
+        return [np.concatenate([np.empty(0, dtype=np.int64), *part]) for part in pieces]
 
     def sort(self, by: str | list[str], ascending: bool | list[bool] = True) -> None:
-        """Sort the rows; differs from stock in that times are not rounded."""
-        if self.history is None or by != self.time_field or ascending is not True:
+        """Sort the rows; differs from stock in that times are not rounded until they are split."""
+        if len(self._times) == 0 or by != self.time_field or ascending is not True:
             super().sort(by, ascending)
         else:
             order = np.argsort(self._times[self.inter_feat[self.end_field].numpy()], kind="stable")
@@ -104,11 +134,6 @@ class HistoryDataset(AtomicDataset):
         plays = self._rows_and_first_plays()
         return self._create_sparse_matrix(plays, self.uid_field, self.iid_field, form, value_field)
 
-    def row_fields(self, users: Tensor, ends: Tensor) -> dict[str, Tensor]:
-        """What says where the histories of rows ``[B]`` end: their length in the window and their end."""
-        lengths = (ends - self._windows.history.starts[users]).clamp_(max=self.max_item_list_len)
-        return {self.uid_field: users, self.item_list_length_field: lengths, self.end_field: ends}
-
     def data_augmentation(self) -> None:
         """Make a row of each play that has a history; differs from stock in that no window is cut."""
         self._aug_presets()
@@ -123,8 +148,7 @@ class HistoryDataset(AtomicDataset):
         self.history = PlayHistory.from_sorted(users, items, self._times, self.user_num)
         self._windows = self._window_fields(self.history, plays)
         rows = {field: column[targets] for field, column in plays.items()}
-        rows.update(self.row_fields(rows[self.uid_field], targets))
-        self.inter_feat = Rows(rows, self._windows)
+        self.inter_feat = Rows({**rows, self.end_field: targets}, self._windows)
 
     def _window_fields(self, history: PlayHistory, plays: dict[str, Tensor]) -> WindowFields:
         suffix, fields = self.config["LIST_SUFFIX"], [field for field in plays if field != self.uid_field]
@@ -134,9 +158,10 @@ class HistoryDataset(AtomicDataset):
                 f"window_fields are {self.config['window_fields']}, but the plays of data set "
                 f"[{self.dataset_name}] have {', '.join(fields)}"
             )
-        self._served = [field + suffix for field in served]
+        self._served = [self.item_list_length_field, *(field + suffix for field in served)]
         columns = {field + suffix: plays[field] for field in fields}
-        return WindowFields(history, columns, self.max_item_list_len, self.uid_field, self.end_field)
+        names = FieldNames(self.uid_field, self.end_field, self.item_list_length_field)
+        return WindowFields(history, columns, self.max_item_list_len, names)
 
     def _rows_and_first_plays(self) -> Interaction:
         rows: Interaction = self.inter_feat
@@ -158,19 +183,21 @@ class HistoryDataset(AtomicDataset):
         if self.field2type[self.rating_field] != FeatureType.FLOAT:
             raise UsageError(f"data set [{self.dataset_name}]: [{self.rating_field}] must be of type float")
         negative = self.inter_feat[self.rating_field] <= 0
+        if not negative.any():
+            return
         fate = "are graded targets only"
         if not self.splits_at_borders:
             fate = "are left out, as this split has no graded targets"
             self.inter_feat = self.inter_feat[~negative]
-        if negative.any():
-            logger.info("%d plays with a rating of 0 or less %s", negative.sum(), fate)
+        logger.info("%d plays with a rating of 0 or less %s", negative.sum(), fate)
 
     def _fill_nan(self) -> None:
         frame = self.inter_feat
         if self.benchmark_filename_list is None and self.rating_field in frame:
             # A play without a rating is a play, whatever the mean; and normalising must not change signs.
             self.inter_feat = frame.assign(**{self.rating_field: frame[self.rating_field].fillna(1.0)})
-            self._ratings = self.inter_feat[self.rating_field].to_numpy(copy=True)
+            if self.splits_at_borders:
+                self._ratings = self.inter_feat[self.rating_field].to_numpy(copy=True)
         super()._fill_nan()
 
     def _change_feat_format(self) -> None:
@@ -179,16 +206,17 @@ class HistoryDataset(AtomicDataset):
         super()._change_feat_format()
 
     def _order_plays(self) -> None:
-        frame, ratings = self.inter_feat, self._ratings
-        if ratings is None:
-            ratings = np.ones(len(frame))
-        times = frame[self.time_field].to_numpy()
-        order = np.lexsort((times, frame[self.uid_field].to_numpy()))  # ties keep the order of the file
-        frame, times, ratings = frame.iloc[order], times[order], ratings[order]
-        positive = ratings > 0
+        users, times = (self.inter_feat[field].to_numpy() for field in (self.uid_field, self.time_field))
+        order = np.lexsort((times, users))  # ties keep the order of the file
+        self.inter_feat, self._times = self.inter_feat.iloc[order], times[order]
         if self.splits_at_borders:
-            users, items = (frame[field].to_numpy() for field in (self.uid_field, self.iid_field))
-            self._log = Log(GradedPlays(users, items, ratings), times)
+            self._set_negative_plays_apart(order)
+
+    def _set_negative_plays_apart(self, order: np.ndarray) -> None:
+        frame, times = self.inter_feat, self._times
+        ratings = np.ones(len(frame)) if self._ratings is None else self._ratings[order]
+        users, items = (frame[field].to_numpy() for field in (self.uid_field, self.iid_field))
+        self._log, self._ratings = Log(GradedPlays(users, items, ratings), times), None
+        positive = ratings > 0
         if not positive.all():
-            frame, times = frame[positive], times[positive]
-        self.inter_feat, self._times, self._ratings = frame, times, None
+            self.inter_feat, self._times = frame[positive], times[positive]

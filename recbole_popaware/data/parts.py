@@ -9,7 +9,6 @@ import torch
 from recbole.data.interaction import Interaction
 
 from recbole_popaware.data.evaluation import EvaluationRules, Log, evaluation_rows
-from recbole_popaware.data.rows import Rows
 from recbole_popaware.data.temporal_split import (
     TEST,
     TRAIN,
@@ -25,9 +24,6 @@ logger = getLogger(__name__)
 
 def split_at_borders(dataset: Any, log: Log) -> list[Any]:
     """Split at borders in time: training rows as stock has them, then one row per evaluated user.
-
-    ``dataset`` itself is left with the training rows, so that RecBole's samplers of negatives, which
-    count items in it, see nothing later.
 
     Args:
         dataset: A :class:`~.dataset.HistoryDataset` with a row for every play that has a history.
@@ -51,12 +47,11 @@ def split_at_borders(dataset: Any, log: Log) -> list[Any]:
     in_training = torch.from_numpy(split.part[positive] == TRAIN)
     rows = dataset.inter_feat
     kept = torch.nonzero(in_training[rows[dataset.end_field]]).squeeze(1)
-    dataset.inter_feat = Rows({field: rows[field][kept] for field in rows}, rows.windows)
-    dataset.training_plays = torch.bincount(dataset.history.items[in_training], minlength=dataset.item_num)
+    train = dataset.copy(rows[kept])
+    train.training_plays = torch.bincount(dataset.history.items[in_training], minlength=dataset.item_num)
     logger.info("GTS training: %d rows of %d plays", len(kept), in_training.sum())
 
     of_targets = EvaluationRules(rules, config["targets"], bool(config["mask_history"]))
-    train = dataset.copy(dataset.inter_feat)
     return [train, *(_evaluation_part(dataset, log, split, part, of_targets) for part in (VALID, TEST))]
 
 
@@ -69,8 +64,11 @@ def _evaluation_part(dataset: Any, log: Log, split: TemporalSplit, part: int, ru
         len(found.targets.items),
         ", ".join(f"{count} users {reason}" for reason, count in found.left_out.items()) or "nobody",
     )
-    rows = dataset.row_fields(torch.from_numpy(found.users), torch.from_numpy(found.ends))
-    rows[dataset.iid_field] = found.targets.items[found.targets.starts[:-1]]  # the next one
+    rows = {
+        dataset.uid_field: torch.from_numpy(found.users),
+        dataset.iid_field: found.targets.items[found.targets.starts[:-1]],  # the next one
+        dataset.end_field: torch.from_numpy(found.ends),
+    }
     built = dataset.copy(Interaction(rows))
     built.targets = found.targets
     return built

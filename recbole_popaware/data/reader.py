@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-
-import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import csv
 
 from recbole_popaware.errors import UsageError
 
-TYPES = ("token", "token_seq", "float", "float_seq")
+_ARROW_TYPES = {
+    "token": pa.dictionary(pa.int32(), pa.string()),
+    "token_seq": pa.string(),
+    "float": pa.float64(),
+    "float_seq": pa.string(),
+}
+TYPES = tuple(_ARROW_TYPES)
 
 
 def read_header(path: str, separator: str, encoding: str) -> dict[str, str]:
@@ -48,30 +53,39 @@ def read_columns(
         path: The file.
         fields: Its header, from :func:`read_header`.
         keep: Names of the columns to read.
-        separator: What stands between two columns.
+        separator: What stands between two columns, one character.
         encoding: Text encoding.
 
     Returns:
-        One column a field: float64 for ``float``, text otherwise; empty places are missing.
+        One column a field: float64 for ``float``, categories for ``token`` (each distinct token is held
+        once), text otherwise; empty places are missing.
 
     Raises:
-        UsageError: If a value is not of its column's type.
+        UsageError: If a line has too few or too many columns, or a value is not of its column's type.
     """
+    columns = [f"{name}:{fields[name]}" for name in keep]  # as the header has them
     try:
-        frame = pd.read_csv(
+        table = csv.read_csv(
             path,
-            sep=separator,
-            header=None,
-            skiprows=1,
-            names=list(fields),
-            index_col=False,
-            usecols=keep,
-            dtype={name: np.float64 if fields[name] == "float" else str for name in keep},
-            encoding=encoding,
-            quoting=csv.QUOTE_NONE,
-            keep_default_na=False,
-            na_values=[""],
+            # One thread is as fast for files of this kind, and keeps half the memory.
+            read_options=csv.ReadOptions(encoding=encoding, use_threads=False),
+            parse_options=csv.ParseOptions(delimiter=separator, quote_char=False),
+            convert_options=csv.ConvertOptions(
+                column_types={column: _ARROW_TYPES[fields[name]] for column, name in zip(columns, keep)},
+                include_columns=columns,
+                strings_can_be_null=True,
+                null_values=[""],
+            ),
         )
-    except (ValueError, pd.errors.ParserError) as error:
+    except (ValueError, TypeError, LookupError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
-    return frame[keep]
+    table = table.rename_columns(keep)
+    frame = table.to_pandas(split_blocks=True, self_destruct=True)
+    del table
+    release_memory()
+    return frame
+
+
+def release_memory() -> None:
+    """Give back to the system what columns held that are no longer used; Arrow would keep it for itself."""
+    pa.default_memory_pool().release_unused()

@@ -5,58 +5,80 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
+import torch
 from recbole.data.interaction import Interaction
 from torch import Tensor
 
 from recbole_popaware.data.history import PlayHistory
 
 
+class FieldNames(NamedTuple):
+    """What RecBole calls a row's user, the place where its history ends, and the length of its window."""
+
+    user: str
+    end: str
+    length: str
+
+
 class WindowFields(NamedTuple):
-    """The list fields that RecBole's models know, and what they are cut from.
+    """The fields about histories that RecBole's models know, and what they are cut from.
 
     Attributes:
         history: The plays.
         columns: ``[P, ...]`` values of every play, by the name of the list field.
         length: Places of a window.
-        user: Field of a row's user.
-        end: Field of the place where a row's history ends.
+        names: Names of three fields.
     """
 
     history: PlayHistory
     columns: dict[str, Tensor]
     length: int
-    user: str
-    end: str
+    names: FieldNames
+
+    def can_cut(self, field: str) -> bool:
+        """Whether a field is one of these."""
+        return field in self.columns or field == self.names.length
 
     def cut(self, rows: Any, fields: Iterable[str]) -> dict[str, Tensor]:
-        """Cut the windows of rows: ``[B, length, ...]`` for each field, 0 where there is no play."""
-        users, ends = rows[self.user].reshape(-1), rows[self.end].reshape(-1)
-        places, inside = self.history.window(users, ends, self.length)
+        """Cut windows for rows ``[B]``.
+
+        Args:
+            rows: What holds the users and ends of the rows.
+            fields: List fields, or the field of the windows' lengths.
+
+        Returns:
+            ``[B, length, ...]`` for each list field, 0 where there is no play; ``[B]`` for the lengths.
+        """
+        users, ends = rows[self.names.user], rows[self.names.end]
+        places, inside = self.history.window(users.reshape(-1), ends.reshape(-1), self.length)
         windows = {}
         for field in fields:
-            values = self.columns[field][places]
-            played = inside.reshape(*inside.shape, *[1] * (values.dim() - 2))
-            windows[field] = values.where(played, 0).reshape(*rows[self.user].shape, *values.shape[1:])
+            if field == self.names.length:
+                windows[field] = inside.sum(dim=1).reshape(users.shape)
+            else:
+                values = self.columns[field][places]
+                played = inside.reshape(*inside.shape, *[1] * (values.dim() - 2))
+                windows[field] = values.where(played, 0).reshape(*users.shape, *values.shape[1:])
         return windows
 
 
 class WindowColumn(NamedTuple):
-    """A list field of all rows that is cut for the rows one asks for."""
+    """A field of all rows that is cut for the rows one asks for."""
 
     rows: Rows
     field: str
 
     def __getitem__(self, index: Any) -> Any:
-        wanted = Interaction(
-            {k: self.rows[k][index] for k in (self.rows.windows.user, self.rows.windows.end)}
-        )
-        return self.rows.windows.cut(wanted, [self.field])[self.field]
+        windows = self.rows.windows
+        wanted = {name: self.rows[name][index] for name in (windows.names.user, windows.names.end)}
+        return windows.cut(wanted, [self.field])[self.field]
 
 
 class Rows(Interaction):
-    """Differs from stock in that list fields can be read, as :class:`WindowColumn`, but take no memory.
+    """Differs from stock in that fields about histories are not kept but read as :class:`WindowColumn`.
 
-    Slices of rows are plain Interactions, without list fields.
+    Slices of rows are plain Interactions, without those fields.
     """
 
     def __init__(self, columns: dict[str, Tensor], windows: WindowFields) -> None:
@@ -64,6 +86,9 @@ class Rows(Interaction):
         self.windows = windows
 
     def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, str) and index not in self.interaction and index in self.windows.columns:
-            return WindowColumn(self, index)
-        return super().__getitem__(index)
+        if isinstance(index, str):
+            cut = index not in self.interaction and self.windows.can_cut(index)
+            return WindowColumn(self, index) if cut else super().__getitem__(index)
+        if isinstance(index, (list, range, np.ndarray)):  # stock makes a tensor of it once for each column
+            index = torch.from_numpy(np.asarray(index, dtype=None if len(index) else np.int64))
+        return Interaction({field: column[index] for field, column in self.interaction.items()})

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from recbole_popaware.compat import number_tokens
+from recbole_popaware.data.reader import read_columns, read_header
+from recbole_popaware.errors import UsageError
+
+
+def read(tmp_path, text, keep=None, separator="\t"):
+    file = tmp_path / "a.inter"
+    file.write_text(text)
+    fields = read_header(str(file), separator, "utf-8")
+    return read_columns(str(file), fields, keep or list(fields), separator, "utf-8")
+
+
+def test_only_the_empty_string_is_missing(tmp_path):
+    words = ["NA", "null", "nan", "", '"', '"a b"', " x", "#", "\\t"]
+    frame = read(tmp_path, "u:token\tt:float\n" + "".join(f"{word}\t1\n" for word in words))
+    assert frame["u"].astype(object).where(frame["u"].notna(), "").tolist() == words
+
+
+def test_columns_come_as_they_are_asked_for_and_typed(tmp_path):
+    text = "u:token\ttags:token_seq\tt:float\r\na\tx y\t1700000000.5\r\nb\t\t\r\n"
+    frame = read(tmp_path, text, keep=["t", "tags"])
+    assert list(frame) == ["t", "tags"]
+    assert frame["t"][0] == 1700000000.5
+    assert frame["t"].isna().tolist() == frame["tags"].isna().tolist() == [False, True]
+
+
+def test_a_file_without_plays_is_empty(tmp_path):
+    assert len(read(tmp_path, "u:token\tt:float\n")) == 0
+    with pytest.raises(UsageError, match="Empty CSV"):
+        read(tmp_path, "u:token\tt:float")
+
+
+@pytest.mark.parametrize("line", ["a", "a\t1\t2", "a\tnoon", "a\t1 2"])
+def test_lines_that_do_not_fit_are_refused(tmp_path, line):
+    with pytest.raises(UsageError, match=r"a\.inter cannot be read"):
+        read(tmp_path, f"u:token\tt:float\nb\t1\n{line}\n")
+
+
+def test_a_separator_of_several_characters_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="cannot be read"):
+        read(tmp_path, "u:token||t:float\na||1\n", separator="||")
+
+
+def test_tokens_are_numbered_by_appearance_as_categories_as_well_as_text():
+    plays = pd.Series(["c", "a", None, "c", "b"])
+    features = pd.Series(["d", "a"])
+    for kind in (object, "category"):
+        (of_plays, of_features), tokens = number_tokens([plays.astype(kind), features.astype(kind)])
+        assert of_plays.tolist() == [1, 2, 0, 1, 3]
+        assert of_features.tolist() == [4, 2]
+        assert tokens.tolist() == ["[PAD]", "c", "a", "b", "d"]
+    only = pd.Series(["b", "a", "b"], dtype="category")[1:]  # a category may have no play left
+    assert number_tokens([only])[0][0].tolist() == [1, 2]
