@@ -69,6 +69,7 @@ def _batches(
     paths: list[Path], item_key: str, progress: Progress, ledger: Ledger
 ) -> Iterator[pa.RecordBatch]:
     with duckdb.connect(config={"memory_limit": "1GB"}) as connection:
+        connection.execute("SET enable_progress_bar = false")  # it would go to standard output
         for number, path in enumerate(paths):
             within = Progress()
             with RawFile(path, within) as stream:

@@ -67,6 +67,7 @@ class EventStore:
                 "preserve_insertion_order": "false",
             },
         )
+        self._connection.execute("SET enable_progress_bar = false")  # it would go to standard output
         self._connection.execute(
             'CREATE TABLE arrivals (seq BIGINT, "user" BIGINT, item BIGINT, time_us BIGINT, rating DOUBLE)'
         )

@@ -10,6 +10,7 @@ import pyarrow.types as pt
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 """Units of numbers."""
 
+_ISO_KINDS = (pa.timestamp("us", "UTC"), pa.timestamp("us"))
 _FAR = 9e17  # microseconds: far outside all years, far inside 64 bits
 _NUMBER = r"^[+-]?[0-9]{1,30}(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?$"
 _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}(:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?)?"
@@ -32,7 +33,7 @@ def parse_times(texts: pa.Array, form: str) -> pa.Array:
     if form in PER_SECOND:
         return _number_times(texts, PER_SECOND[form])
     if form == "auto":
-        return pc.coalesce(_number_times(texts, 1), _iso_times(texts))
+        return _auto_times(texts)
     moments = pc.strptime(texts, format=form, unit="s", error_is_null=True)
     return pc.multiply(moments.cast(pa.timestamp("s")).cast(pa.int64()), 1_000_000)
 
@@ -92,6 +93,17 @@ def _scaled(numbers: pa.Array, per_second: int) -> pa.Array:
     return pc.floor(far).cast(pa.int64())
 
 
+def _auto_times(texts: pa.Array) -> pa.Array:
+    """Read seconds or ISO times, taking the column for one of them as long as that works."""
+    for kind in (pa.int64(), *_ISO_KINDS):
+        try:
+            numbers = texts.cast(kind).cast(pa.int64())
+        except pa.ArrowInvalid:
+            continue
+        return _scaled(numbers, 1) if kind == pa.int64() else numbers
+    return pc.coalesce(_number_times(texts, 1), _iso_times(texts))
+
+
 def _number_times(texts: pa.Array, per_second: int) -> pa.Array:
     try:
         return _scaled(texts.cast(pa.int64()), per_second)
@@ -104,8 +116,8 @@ def _number_times(texts: pa.Array, per_second: int) -> pa.Array:
 
 
 def _iso_times(texts: pa.Array) -> pa.Array:
-    zoned, local = pa.timestamp("us", "UTC"), pa.timestamp("us")
-    for kind in (zoned, local):
+    zoned, local = _ISO_KINDS
+    for kind in _ISO_KINDS:
         try:
             return texts.cast(kind).cast(pa.int64())
         except pa.ArrowInvalid:

@@ -29,7 +29,7 @@ def fill(store: EventStore, events: list, batch_rows: int) -> None:
     store.index()
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(EVENT, min_size=1, max_size=40), st.integers(1, 7))
 def test_order_is_user_appearance_then_time_then_file(tmp_path_factory, events: list, rows: int) -> None:
     users = list(dict.fromkeys(event[0] for event in events))
