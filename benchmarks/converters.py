@@ -51,14 +51,14 @@ def simulated(rows: int) -> Iterator[pa.Table]:
     for part, begin in enumerate(range(0, rows, PART)):
         plays = min(PART, rows - begin)
         users = max(plays // 5_000, 2)
-        options = SimulateOptions(users, max(rows // 15, 100), plays, days=1_000, seed=part)
+        options = SimulateOptions(users, max(plays // 30, 100), plays, days=1_000, seed=part)
         for batch in read_events(options, Ledger()).batches:
             moments = pc.divide(batch["time_us"], 1_000_000).cast(pa.timestamp("s", "UTC"))
             number = batch["rating"].cast(pa.int64()).cast(pa.string())
             events = pa.array(EVENTS.values()).take(pc.index_in(number, value_set=pa.array(EVENTS)))
             columns = {
                 "user": joined(f"u{part + 1}{{}}", pc.utf8_slice_codeunits(batch["user"], 1)),
-                "item": batch["item"],
+                "item": joined(f"t{part + 1}{{}}", pc.utf8_slice_codeunits(batch["item"], 1)),
                 "seconds": moments.cast(pa.int64()).cast(pa.string()),
                 "event": events,
                 "moment": moments,

@@ -27,6 +27,7 @@ class Listening:
     def __init__(self, rng: np.random.Generator, catalogue: Catalogue, listeners: Listeners) -> None:
         users, plays = len(listeners.plays), int(listeners.start[-1])
         self._rng, self._catalogue, self._listeners = rng, catalogue, listeners
+        self._releases = catalogue.release[catalogue.newest]  # rising
         self.tracks: Ints = np.zeros(plays, dtype=np.int64)
         self.ratings: Floats = np.zeros(plays)
         # Positive plays of each user, likes twice: what replays are drawn from.
@@ -99,7 +100,7 @@ class Listening:
             catalogue.pick_artist((way - 0.7) / 0.3 * (way >= 0.7)),
         )
         today = listeners.planned[row] / _DAY
-        released = np.searchsorted(catalogue.release[catalogue.newest], today, side="right")
+        released = np.searchsorted(self._releases, today, side="right")
         recent = np.maximum(released - 1 - np.floor(rest * 0.02 * len(catalogue.release)), 0)
         new = catalogue.newest[recent.astype(np.int64)]
         return np.where(way >= 0.9, new, catalogue.pick_track(artist, rest))
