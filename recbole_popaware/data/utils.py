@@ -12,6 +12,9 @@ from recbole_popaware.data.dataloader import MultiTargetEvalDataLoader
 from recbole_popaware.data.dataset import HistoryDataset
 from recbole_popaware.errors import UsageError
 
+# What RecBole does not compare when it loads saved loaders.
+SPLIT_SWITCHES = ("kept_users", "train_until", "valid_users", "targets", "mask_history", "window_fields")
+
 
 def create_dataset(config: Any) -> Any:
     """Build the data set that ``config`` names.
@@ -39,8 +42,18 @@ def data_preparation(config: Any, dataset: Any) -> tuple[Any, Any, Any]:
 
     Returns:
         Loaders of the training, the validation and the test part.
+
+    Raises:
+        UsageError: If RecBole found saved loaders, which were split by other rules of ours.
     """
     train, valid, test = recbole.data.data_preparation(config, dataset)
+    for name in SPLIT_SWITCHES:
+        saved = train._dataset.config[name]
+        if saved != config[name]:
+            raise UsageError(
+                f"the loaders saved for {config['model']} on [{config['dataset']}] were made with "
+                f"{name}: {saved}, not {config[name]}; remove them from {config['checkpoint_dir']}"
+            )
     if "GTS" in (config["eval_args"]["split"] or ()):
         valid, test = (
             MultiTargetEvalDataLoader(config, loader._dataset, loader._sampler) for loader in (valid, test)
