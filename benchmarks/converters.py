@@ -1,6 +1,6 @@
 """Speed and memory of the converters, beside a plain Python program on a file of the same format.
 
-python benchmarks/converters.py --folder /tmp/dumps          # 20 and 5 million rows; needs 8 GB of disk
+python benchmarks/converters.py --folder dumps               # 20 and 5 million rows; needs 8 GB of disk
 python benchmarks/converters.py --rows 500000 --plain-rows 200000 --sources lastfm1k,table
 
 Dumps come from the simulator. Every measurement runs in a process of its own, which reports its peak of
