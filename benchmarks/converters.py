@@ -383,6 +383,8 @@ def main() -> None:
     parser.add_argument("--plain-rows", type=int, default=1_000_000, help="for the plain program")
     parser.add_argument("--sources", default=",".join(SOURCES))
     given = parser.parse_args()
+    if given.folder:
+        given.folder.mkdir(parents=True, exist_ok=True)
     for source in given.sources.split(","):
         rows = given.rows or (20_000_000 if source == "lastfm1k" else 5_000_000)
         with tempfile.TemporaryDirectory(dir=given.folder) as folder:
