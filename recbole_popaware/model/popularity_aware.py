@@ -38,7 +38,16 @@ class PopularityAware:
 
     def full_sort_predict(self, interaction: Any) -> Tensor:
         """Scores of all items, ``[B, n_items]``."""
-        scores: Tensor = super().full_sort_predict(interaction)  # type: ignore[misc]
+        scores = self.network_scores(interaction)
         if self.popularity_head is None:
             return scores
         return self.popularity_head.add_to_(scores, interaction[self.ITEM_SEQ])
+
+    def network_scores(self, interaction: Any) -> Tensor:
+        """Scores of all items without the head's, ``[B, n_items]``."""
+        scores: Tensor = super().full_sort_predict(interaction)  # type: ignore[misc]
+        return scores
+
+    def popularity_scores(self, interaction: Any) -> Tensor | None:
+        """The head's scores of all items, ``[B, n_items]``; ``None`` where it is switched off."""
+        return None if self.popularity_head is None else self.popularity_head(interaction[self.ITEM_SEQ])
