@@ -77,6 +77,10 @@ class Config(recbole.config.Config):
         """All settings before RecBole derives others from them, as JSON; plain values only."""
         return json.dumps(self._settings)
 
+    def known_properties(self) -> set[str]:
+        """Names that RecBole or one of the property files of this model and data set knows."""
+        return {*self.internal_config_dict, *(n for names in self.parameters.values() for n in names)}
+
     def compatibility_settings(self) -> None:
         """Define what RecBole reads from NumPy and in its tables of measures, then let it."""
         compat.restore_numpy_aliases()
@@ -161,10 +165,7 @@ class Config(recbole.config.Config):
             )
 
     def _warn_of_unknown_names(self, final: dict[str, Any]) -> None:
-        known = {
-            *self.internal_config_dict,
-            *(n for names in self.parameters.values() for n in names),
-        }
+        known = self.known_properties()
         for name in sorted(set(self.external_config_dict) - known):
             near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
             if near:

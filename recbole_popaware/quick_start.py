@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from logging import getLogger
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Callable
 
 from recbole.utils import init_logger, init_seed
 
@@ -34,6 +34,15 @@ class Experiment:
     test_data: Any
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A trained model with its trainer, and what :func:`run_recbole_popaware` returns."""
+
+    experiment: Experiment
+    trainer: Any
+    result: dict[str, Any]
+
+
 def run_recbole_popaware(
     model: str | type | None = None,
     dataset: str | None = None,
@@ -52,8 +61,8 @@ def run_recbole_popaware(
 
     Returns:
         ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result`` and ``test_result`` as RecBole
-        has them, and ``model``, ``dataset``, ``epochs`` and ``seconds`` of training with validation, and
-        ``checkpoint`` (a path, or ``None``).
+        has them, and ``model``, ``dataset``, ``epochs`` and ``seconds`` of training with validation,
+        ``evaluation_seconds`` of the test, and the paths ``checkpoint`` and ``per_user`` (or ``None``).
 
     Raises:
         UsageError: If settings or data cannot work.
@@ -63,6 +72,19 @@ def run_recbole_popaware(
 
 def train_and_evaluate(config: Config, saved: bool = True) -> dict[str, Any]:
     """Do what :func:`run_recbole_popaware` does for settings that are read already."""
+    return train(config, saved).result
+
+
+def train(
+    config: Config, saved: bool = True, on_epoch: Callable[[int, float], None] | None = None
+) -> Trained:
+    """Train and evaluate, and hand over the trained model too.
+
+    Args:
+        config: The settings.
+        saved: As in :func:`run_recbole_popaware`.
+        on_epoch: Called after each validation with the epoch, from 0, and its score.
+    """
     init_seed(config["seed"], config["reproducibility"])
     init_logger(config)
     logger.info(config)
@@ -74,18 +96,16 @@ def train_and_evaluate(config: Config, saved: bool = True) -> dict[str, Any]:
         experiment.valid_data,
         saved=saved,
         show_progress=config["show_progress"],
+        callback_fn=on_epoch,
     )
-    seconds = perf_counter() - started
+    fitted = perf_counter()
     test_result = trainer.evaluate(
         experiment.test_data, load_best_model=saved, show_progress=config["show_progress"]
     )
+    evaluated = perf_counter()
     trainer.tensorboard.close()
-    if config["save_per_user"]:
-        names = experiment.dataset.field2id_token[config["USER_ID_FIELD"]]
-        per_user = Path(trainer.saved_model_file).with_suffix(".per_user.parquet")
-        trainer.evaluator.per_user(names).to_parquet(per_user, index=False)
-        logger.info("Measures of every user: %s", per_user)
-    return {
+    per_user = _save_per_user(experiment, trainer) if config["save_per_user"] else None
+    result = {
         "model": config["model"],
         "dataset": config["dataset"],
         "best_valid_score": best_score,
@@ -93,9 +113,20 @@ def train_and_evaluate(config: Config, saved: bool = True) -> dict[str, Any]:
         "best_valid_result": best_result,
         "test_result": test_result,
         "epochs": len(trainer.train_loss_dict),
-        "seconds": seconds,
+        "seconds": fitted - started,
+        "evaluation_seconds": evaluated - fitted,
         "checkpoint": trainer.saved_model_file if saved else None,
+        "per_user": per_user,
     }
+    return Trained(experiment, trainer, result)
+
+
+def _save_per_user(experiment: Experiment, trainer: Any) -> str:
+    names = experiment.dataset.field2id_token[experiment.config["USER_ID_FIELD"]]
+    file = Path(trainer.saved_model_file).with_suffix(".per_user.parquet")
+    trainer.evaluator.per_user(names).to_parquet(file, index=False)
+    logger.info("Measures of every user: %s", file)
+    return str(file)
 
 
 def prepare(config: Config) -> Experiment:
