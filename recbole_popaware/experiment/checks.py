@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,14 +72,11 @@ class Protocol:
     eval_args: Mapping[str, Any]
 
 
-def make_runs(
-    plan: Plan, systems: Sequence[System], overrides: Mapping[str, Any], seeds: int
-) -> tuple[list[Run], Protocol]:
-    """Make the runs of some systems; those that learn get several seeds.
+def make_runs(plan: Plan, overrides: Mapping[str, Any], seeds: int) -> tuple[list[Run], Protocol]:
+    """Make the runs of all systems; those that learn get several seeds.
 
     Args:
         plan: The experiment.
-        systems: Which of its systems.
         overrides: Properties of the command line, which win over the file's.
         seeds: How many seeds for systems that learn: base seed, base seed + 1, and so on.
 
@@ -88,7 +85,7 @@ def make_runs(
             must share.
     """
     runs, protocols, known = [], {}, set()
-    for system in systems:
+    for system in plan.systems:
         settings = {**plan.settings, **system.settings, **overrides, "save_per_user": True}
         config = _config(plan, system, settings)
         for name in system.settings:

@@ -52,7 +52,11 @@ class RunStore:
         return isinstance(result, dict) and result.get("fingerprint") == run.fingerprint(self.data_digest)
 
     def begin(self, run: Run, dataset: str) -> Path:
-        """Make the folder in which a run works, with the file that says what it is to do."""
+        """Make the folder in which a run works, with the file that says what it is to do.
+
+        What an earlier run has left is removed: if this one fails, no old numbers stand in for it.
+        """
+        shutil.rmtree(self.folder(run), ignore_errors=True)
         part = self.part(run)
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir()
@@ -66,8 +70,7 @@ class RunStore:
         return part
 
     def finish(self, run: Run) -> None:
-        """Put a run's folder in the place of an earlier one."""
-        shutil.rmtree(self.folder(run), ignore_errors=True)
+        """Call a run's folder by its final name."""
         self.part(run).rename(self.folder(run))
 
     def abandon(self, run: Run) -> None:
