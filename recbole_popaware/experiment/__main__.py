@@ -75,7 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, help="folder of the results; default: results/NAME")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="run these systems only")
     parser.add_argument("--seeds", type=_counting, default=1, metavar="N", help="seeds a system that learns")
-    parser.add_argument("--jobs", type=_counting, default=1, metavar="N", help="runs at once; they share cores")
+    parser.add_argument(
+        "--jobs", type=_counting, default=1, metavar="N", help="runs at once; they share cores"
+    )
     parser.add_argument("--resume", action="store_true", help="keep finished runs with the same settings")
     parser.add_argument("--raw", type=Path, help="raw file to convert if the data set is not there")
     parser.add_argument("--version", action="version", version=__version__)

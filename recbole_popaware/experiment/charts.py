@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
 
 from recbole_popaware.experiment import style
 from recbole_popaware.experiment.results import Results, SystemResult
 from recbole_popaware.experiment.significance import bootstrap_intervals
 from recbole_popaware.experiment.style import INK, Look
+
+_HALO = [withStroke(linewidth=3.5, foreground="white")]  # whiskers show on dark bars too
 
 
 def accuracy(results: Results) -> Figure | None:
@@ -85,11 +91,14 @@ def curves(results: Results) -> Figure | None:
         best = int(np.argmax(scores))
         point = look.points(markersize=8, label=found.system.name)
         axes.plot(epochs[best], scores[best], **point)
+    styles = itertools.cycle((":", "-.", (0, (1, 4))))
     for found, look in _with_looks(results):
-        if not found.runs[min(found.runs)]["parameters"] and (score := _only_score(found)) is not None:
-            axes.axhline(score, color=look.colour, linestyle=":", linewidth=1.5, label=found.system.name)
+        if (score := _only_score(found)) is not None:
+            axes.axhline(
+                score, color=look.colour, linestyle=next(styles), linewidth=1.7, label=found.system.name
+            )
     axes.set_ylim(bottom=0)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch (first seed)")
     axes.set_ylabel(f"{results.protocol.main} on the validation part")
     style.legend(axes)
@@ -104,7 +113,7 @@ def _bars(axes: Axes, results: Results, measure: str, signed: bool = False) -> N
         low, high = bootstrap_intervals(found.per_user[[measure]].to_numpy(dtype=float))[0]
         axes.barh(place, mean, height=0.66, color=look.fill, edgecolor=look.colour, linewidth=1.6)
         reach = [[max(mean - low, 0)], [max(high - mean, 0)]]
-        axes.errorbar(mean, place, xerr=reach, color=INK, capsize=3, linewidth=1.2)
+        axes.errorbar(mean, place, xerr=reach, color=INK, capsize=3, linewidth=1.2, path_effects=_HALO)
         at, side = (low, "right") if signed and mean < 0 else (high, "left")
         gap = {"right": (-5, 0), "left": (5, 0)}[side]
         axes.annotate(
@@ -132,8 +141,10 @@ def _curve(found: SystemResult) -> list[tuple[int, float]]:
 
 
 def _only_score(found: SystemResult) -> float | None:
-    curve = found.runs[min(found.runs)]["curve"]
-    return curve[-1]["score"] if curve else None
+    """Validation score of a system that learns nothing."""
+    run = found.runs[min(found.runs)]
+    score: float | None = run["curve"][-1]["score"] if run["curve"] and not run["parameters"] else None
+    return score
 
 
 def at_main(results: Results, measure: str) -> str:

@@ -110,8 +110,8 @@ def _config(plan: Plan, system: System, settings: dict[str, Any]) -> Config:
         raise UsageError(f"system [{system.name}]: {error}") from error
     if config["eval_args"]["mode"] != {"valid": "full", "test": "full"}:
         raise UsageError(
-            f"system [{system.name}]: mode is {config['eval_args']['mode']}, but an experiment ranks the whole "
-            f"catalogue: say mode: full"
+            f"system [{system.name}]: mode is {config['eval_args']['mode']}, but an experiment ranks the "
+            f"whole catalogue: say mode: full"
         )
     return config
 

@@ -53,7 +53,16 @@ def as_markdown(results: Results, contests: Sequence[Contest]) -> str:
     text = [f"# {results.plan.name}: is it more than chance?", EXPLANATION]
     for contest in contests:
         text.append(f"## {contest.first} → {contest.second}: {contest.question}")
-        header = ("measure", "users", contest.first, contest.second, "difference [95 %]", "p", "p adjusted", "")
+        header = (
+            "measure",
+            "users",
+            contest.first,
+            contest.second,
+            "difference [95 %]",
+            "p",
+            "p adjusted",
+            "",
+        )
         lines = [header, ("---", *["---:"] * (len(header) - 2), "---")]
         lines += [as_cells(comparison) for comparison in contest.comparisons]
         text.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
@@ -63,10 +72,10 @@ def as_markdown(results: Results, contests: Sequence[Contest]) -> str:
 
 
 EXPLANATION = (
-    "Paired t-test over the test users (two-sided; values are first averaged over the seeds), Bonferroni-adjusted "
-    "over the measures of a comparison, not over the comparisons. The interval of the difference is a bootstrap over "
-    "users (2,000 draws). Users for whom a measure is undefined are left out of it. The tests speak "
-    "about users, not about seeds: they do not say what another training run would bring."
+    "Paired t-test over the test users (two-sided; values are first averaged over the seeds), with the "
+    "p-values Bonferroni-adjusted over the measures of a comparison, not over the comparisons. The interval "
+    "of the difference is a bootstrap over users (2,000 draws). Users for whom a measure is undefined are left "
+    "out of it. The tests speak about users, not about seeds: they do not say what another training would bring."
 )
 
 
@@ -87,7 +96,7 @@ def as_cells(comparison: Comparison) -> tuple[str, ...]:
 def p_text(p: float) -> str:
     """A p-value as people write it."""
     if np.isnan(p):
-        return "–"
+        return "-"
     return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
 
 

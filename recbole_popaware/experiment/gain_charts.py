@@ -16,7 +16,9 @@ from recbole_popaware.experiment.style import INK, Look
 
 def gain_by_repeats(results: Results) -> Figure | None:
     """Gain of each improved system by how repetitive the user's history is."""
-    return _gains(results, "repeat_share", "repeat share of the user's history (five groups of users)", "{:.0%}")
+    return _gains(
+        results, "repeat_share", "repeat share of the user's history (five groups of users)", "{:.0%}"
+    )
 
 
 def gain_by_length(results: Results) -> Figure | None:

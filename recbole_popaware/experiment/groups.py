@@ -53,6 +53,7 @@ def gains_by_group(by: Array, gains: Array, groups: int = 5) -> list[GroupGain]:
     Args:
         by: ``[U]`` what users are grouped by.
         gains: ``[U]`` gain of each, ``nan`` where it is undefined; such users are left out.
+        groups: How many groups to aim at.
     """
     defined = ~np.isnan(gains) & ~np.isnan(by)
     by, gains = by[defined], gains[defined]

@@ -43,7 +43,9 @@ def report_html(
         data=_data_facts(results),
         sentences=summary(results, contests),
         tables=tables,
-        contests=[(contest, [contest_module.as_cells(c) for c in contest.comparisons]) for contest in contests],
+        contests=[
+            (contest, [contest_module.as_cells(c) for c in contest.comparisons]) for contest in contests
+        ],
         explanation=contest_module.EXPLANATION,
         pictures=[(picture, embedded(picture.file)) for picture in pictures],
         failures=results.failures,
@@ -89,7 +91,12 @@ def _data_facts(results: Results) -> dict[str, int]:
 
 def _settings(results: Results) -> str:
     systems = [
-        {"name": s.name, "model": s.model, **({"base": s.base} if s.base else {}), "settings": dict(s.settings)}
+        {
+            "name": s.name,
+            "model": s.model,
+            **({"base": s.base} if s.base else {}),
+            "settings": dict(s.settings),
+        }
         for s in results.plan.systems
     ]
     plan = {"dataset": results.plan.dataset, "settings": dict(results.plan.settings), "systems": systems}

@@ -17,8 +17,10 @@ from recbole_popaware.experiment.store import RunStore
 
 # More of these is neither better nor worse.
 DESCRIPTIVE = frozenset(
-    ("repeatshare", "repeatbias", "personalnovelty")
-    + ("averagepopularity", "itemcoverage", "shannonentropy", "giniindex", "tailpercentage")
+    (
+        *("repeatshare", "repeatbias", "personalnovelty"),
+        *("averagepopularity", "itemcoverage", "shannonentropy", "giniindex", "tailpercentage"),
+    )
 )
 
 

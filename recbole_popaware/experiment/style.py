@@ -12,7 +12,7 @@ from recbole_popaware.experiment.results import Results, SystemResult
 
 # Okabe and Ito's palette, its yellow left out (too pale for lines); a family of systems shares a colour.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-NEUTRAL = ("#222222", "#767676", "#A0A0A0")
+NEUTRAL = ("#9A9A9A", "#4D4D4D", "#757575")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DPI = 150
 INK, GRID = "#2b2b2b", "#e3e3e3"

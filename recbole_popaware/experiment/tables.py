@@ -105,13 +105,22 @@ def _marks(values: Sequence[float]) -> dict[int, str]:
 
 def _number(found: SystemResult, name: str, digits: int = 4) -> str:
     if np.isnan(found.mean(name)):
-        return "–"
+        return "-"
     spread = f" ± {found.std(name):.{digits}f}" if len(found.runs) > 1 else ""
     return f"{found.mean(name):.{digits}f}{spread}"
 
 
 def _costs(results: Results) -> Table:
-    header = ["system", "seeds", "parameters", "epochs", "best epoch", "training, s", "s per epoch", "test, s"]
+    header = [
+        "system",
+        "seeds",
+        "parameters",
+        "epochs",
+        "best epoch",
+        "training, s",
+        "s per epoch",
+        "test, s",
+    ]
     return Table("Costs", header, [_cost(found) for found in results.systems])
 
 
@@ -119,7 +128,7 @@ def _cost(found: SystemResult) -> list[Cell]:
     seeds, runs = str(len(found.runs)), list(found.runs.values())
     parameters, test = f"{runs[0]['parameters']:,}", _number(found, "evaluation_seconds", 1)
     if not runs[0]["parameters"]:
-        return [Cell(x) for x in (found.system.name, seeds, parameters, *"––––", test)]
+        return [Cell(x) for x in (found.system.name, seeds, parameters, *"----", test)]
     training, epochs = (found.of_seeds(name) for name in ("seconds", "epochs"))
     best = np.array([best_epoch(run["curve"]) for run in runs])
     numbers = (
