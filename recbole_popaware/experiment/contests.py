@@ -74,8 +74,9 @@ def as_markdown(results: Results, contests: Sequence[Contest]) -> str:
 EXPLANATION = (
     "Paired t-test over the test users (two-sided; values are first averaged over the seeds), with the "
     "p-values Bonferroni-adjusted over the measures of a comparison, not over the comparisons. The interval "
-    "of the difference is a bootstrap over users (2,000 draws). Users for whom a measure is undefined are left "
-    "out of it. The tests speak about users, not about seeds: they do not say what another training would bring."
+    "of the difference is a bootstrap over users (2,000 draws). Users for whom a measure is undefined are "
+    "left out of it. The tests speak about users, not about seeds: they do not say what another training "
+    "would bring."
 )
 
 

@@ -21,6 +21,7 @@ from recbole_popaware.experiment.checks import Run
 from recbole_popaware.experiment.source import child_environment
 from recbole_popaware.experiment.store import RunStore
 
+CHILD = ("-m", f"{__package__}.child")
 _GRACE = 5.0  # seconds for a child to end by itself
 _PAUSE = 0.1  # seconds between two looks at the children
 
@@ -79,7 +80,7 @@ def do_runs(runs: Sequence[Run], store: RunStore, dataset: str, jobs: int) -> li
 def _start(run: Run, store: RunStore, dataset: str, threads: int) -> _Child:
     part = store.begin(run, dataset)
     log = store.log(run).open("wb")
-    words = [sys.executable, "-m", f"{__package__}.child", str(part.resolve())]
+    words = [sys.executable, *CHILD, str(part.resolve())]
     process = subprocess.Popen(  # noqa: S603
         words,
         stdin=subprocess.DEVNULL,
