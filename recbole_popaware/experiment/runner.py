@@ -13,13 +13,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
-from typing import IO, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 
 from tqdm import tqdm
 
-from recbole_popaware.experiment.checks import Run
 from recbole_popaware.experiment.source import child_environment
 from recbole_popaware.experiment.store import RunStore
+
+if TYPE_CHECKING:
+    from recbole_popaware.experiment.checks import Run
 
 CHILD = ("-m", f"{__package__}.child")
 _GRACE = 5.0  # seconds for a child to end by itself

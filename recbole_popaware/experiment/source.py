@@ -9,10 +9,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import recbole_popaware
 from recbole_popaware.errors import UsageError
-from recbole_popaware.experiment.plan import Plan
+
+if TYPE_CHECKING:
+    from recbole_popaware.experiment.plan import Plan
 
 
 def ensure_data(plan: Plan, file: Path, raw: Path | None) -> None:

@@ -8,9 +8,10 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from recbole_popaware.experiment.checks import Run
+if TYPE_CHECKING:
+    from recbole_popaware.experiment.checks import Run
 
 PART = ".part"
 
