@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from logging import getLogger
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, Callable
 
@@ -57,7 +58,7 @@ def run_recbole_popaware(
         dataset: Data set name; default: the demo data.
         config_file_list: YAML files of properties, later ones win.
         config_dict: Properties that win over files; the command line wins over these.
-        saved: Keep the best weights in a checkpoint and evaluate those; without it, the last epoch's.
+        saved: Keep the checkpoint of the best weights. Those are evaluated in any case.
 
     Returns:
         ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result`` and ``test_result`` as RecBole
@@ -90,21 +91,36 @@ def train(
     logger.info(config)
     experiment = prepare(config)
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, experiment.model)
-    started = perf_counter()
+    if config["resume_from"]:
+        trainer.resume_checkpoint(config["resume_from"])
+    # Beside the weights, or where they would be.
+    per_user = Path(trainer.saved_model_file).with_suffix(".per_user.parquet")
+    if saved:
+        trained = _train(experiment, trainer, on_epoch)
+    else:
+        with TemporaryDirectory() as folder:
+            trainer.saved_model_file = str(Path(folder, "best.pth"))
+            trained = _train(experiment, trainer, on_epoch)
+            trained.result["checkpoint"] = None
+    if config["save_per_user"]:
+        names = experiment.dataset.field2id_token[config["USER_ID_FIELD"]]
+        trainer.evaluator.per_user(names).to_parquet(per_user, index=False)
+        logger.info("Measures of every user: %s", per_user)
+        trained.result["per_user"] = str(per_user)
+    return trained
+
+
+def _train(experiment: Experiment, trainer: Any, on_epoch: Callable[[int, float], None] | None) -> Trained:
+    """Train, and evaluate the weights of the best epoch."""
+    config, started = experiment.config, perf_counter()
     best_score, best_result = trainer.fit(
         experiment.train_data,
         experiment.valid_data,
-        saved=saved,
         show_progress=config["show_progress"],
         callback_fn=on_epoch,
     )
     fitted = perf_counter()
-    test_result = trainer.evaluate(
-        experiment.test_data, load_best_model=saved, show_progress=config["show_progress"]
-    )
-    evaluated = perf_counter()
-    trainer.tensorboard.close()
-    per_user = _save_per_user(experiment, trainer) if config["save_per_user"] else None
+    test_result = trainer.evaluate(experiment.test_data, show_progress=config["show_progress"])
     result = {
         "model": config["model"],
         "dataset": config["dataset"],
@@ -114,19 +130,12 @@ def train(
         "test_result": test_result,
         "epochs": len(trainer.train_loss_dict),
         "seconds": fitted - started,
-        "evaluation_seconds": evaluated - fitted,
-        "checkpoint": trainer.saved_model_file if saved else None,
-        "per_user": per_user,
+        "evaluation_seconds": perf_counter() - fitted,
+        "checkpoint": trainer.saved_model_file,
+        "per_user": None,
     }
+    trainer.tensorboard.close()
     return Trained(experiment, trainer, result)
-
-
-def _save_per_user(experiment: Experiment, trainer: Any) -> str:
-    names = experiment.dataset.field2id_token[experiment.config["USER_ID_FIELD"]]
-    file = Path(trainer.saved_model_file).with_suffix(".per_user.parquet")
-    trainer.evaluator.per_user(names).to_parquet(file, index=False)
-    logger.info("Measures of every user: %s", file)
-    return str(file)
 
 
 def prepare(config: Config) -> Experiment:

@@ -39,6 +39,13 @@ SYSTEMS = [
 ]
 
 
+UNIFORM = {
+    "eval_args": {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "uni5"},
+    "metrics": ["NDCG"],
+    "valid_metric": "NDCG@5",
+}
+
+
 def write_plan(folder, **changed):
     plan = {
         "dataset": "toy",
@@ -177,8 +184,8 @@ def test_resume_keeps_finished_runs_and_only_reports(done, capsys, monkeypatch):
         ({"settings": {"epoch": 3}}, [], "property [epoch] is not known"),
         ({"settings": {"epochs": -3}}, [], "epochs is [-3]"),
         ({"systems": [{"name": "A", "model": "MostPop", "settings": {"pps_epsilon": 1}}]}, [], "pps_epsilon"),
-        ({"systems": [*SYSTEMS, {"name": "B", "model": "MostPop", "settings": {"topk": [3, 5]}}]}, [], "share"),
-        ({"settings": {"eval_args": {"mode": "uni5"}, "metrics": ["NDCG"]}}, [], "mode"),
+        ({"systems": [SYSTEMS[0], {**SYSTEMS[1], "settings": {"topk": [3, 5]}}]}, [], "share"),
+        ({"settings": UNIFORM}, [], "say mode: full"),
         ({}, ["--only", "Plane"], "did you mean Plain?"),
         ({}, ["--epoch=3"], "did you mean [epochs]?"),
         ({}, ["--dataset=x"], "the experiment file says it"),
@@ -218,15 +225,17 @@ def test_the_raw_file_is_converted_on_the_way(tmp_path, capsys, monkeypatch):
     (tmp_path / "plays.csv").write_text("\n".join(lines) + "\n")
     columns = ["--user", "user", "--item", "item", "--time", "time"]
     raw = {"get": "plays.csv", "source": "table", "options": columns}
-    systems = [{"name": "Popular", "model": "MostPop"}]
+    systems = [{"name": "Popular", "model": "MostPop"}, *SYSTEMS[2:3]]
+    systems[1] = {**systems[1], "base": None}
     file = write_plan(tmp_path, raw=raw, systems=systems)
-    assert main([str(file), "--raw", "plays.csv", "--output", "out"]) == 0
+    words = [str(file), "--raw", "plays.csv", "--output", "out", "--only", "Popular"]
+    assert main(words) == 0
     assert (tmp_path / "data" / "toy" / "toy.inter").is_file()
     assert "Popular" in capsys.readouterr().out
     raw["options"] = ["--user", "nobody"]
     (tmp_path / "data" / "toy" / "toy.inter").unlink()
     write_plan(tmp_path, raw=raw, systems=systems)
-    assert main([str(file), "--raw", "plays.csv", "--output", "out"]) == 2
+    assert main(words) == 2
     assert "the converter failed" in capsys.readouterr().err.splitlines()[-1]
 
 
@@ -248,6 +257,7 @@ def test_help_names_the_options(capsys):
 
 def test_systems_that_learn_nothing_get_one_seed(toy):
     systems = (System("M", "MostPop", {}), System("S", "PopSASRec", {}))
+    toy.pop("dataset")
     plan = Plan("p", "toy", systems, {**toy, "seed": 7})
     runs, protocol = make_runs(plan, {"epochs": "3"}, seeds=3)
     assert [run.key for run in runs] == ["M.7", "S.7", "S.8", "S.9"]

@@ -10,7 +10,10 @@ from recbole_popaware.experiment.plan import FOLDER, RawSource, find_plan, read_
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = sorted([*FOLDER.glob("*.yaml"), *(ROOT / "benchmarks" / "experiments").glob("*.yaml")])
-PAPER = "MostPop PersonalizedMostPop BERT4Rec PopBERT4Rec SASRec PopSASRec gSASRec PopGSASRec".split()
+PAPER = [
+    *("MostPop", "PersonalizedMostPop", "BERT4Rec", "PopBERT4Rec"),
+    *("SASRec", "PopSASRec", "gSASRec", "PopGSASRec"),
+]
 
 SYSTEMS = [{"name": "A", "model": "PopSASRec"}, {"name": "B", "model": "PopSASRec", "base": "A"}]
 
