@@ -8,6 +8,7 @@ import io
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -15,11 +16,12 @@ import yaml
 from conftest import SMALL, looping_plays, write_atomic
 
 from recbole_popaware.config import Config
+from recbole_popaware.errors import UsageError
 from recbole_popaware.experiment.__main__ import main
 from recbole_popaware.experiment.checks import make_runs
 from recbole_popaware.experiment.lists import describe_users, recommendations
 from recbole_popaware.experiment.plan import Plan, System, find_plan, read_plan
-from recbole_popaware.experiment.source import converter_words
+from recbole_popaware.experiment.source import converter_words, ensure_data
 from recbole_popaware.quick_start import train
 from recbole_popaware.utils import MODELS
 
@@ -220,23 +222,19 @@ def test_missing_data_are_told_with_the_command_that_makes_them(tmp_path, capsys
     assert "raw file nowhere.csv is not there" in capsys.readouterr().err
 
 
-def test_the_raw_file_is_converted_on_the_way(tmp_path, capsys, monkeypatch):
+def test_the_raw_file_is_converted_on_the_way(tmp_path):
     lines = ["user,item,time", *(",".join(map(str, play)) for play in looping_plays())]
     (tmp_path / "plays.csv").write_text("\n".join(lines) + "\n")
     columns = ["--user", "user", "--item", "item", "--time", "time"]
     raw = {"get": "plays.csv", "source": "table", "options": columns}
-    systems = [{"name": "Popular", "model": "MostPop"}, *SYSTEMS[2:3]]
-    systems[1] = {**systems[1], "base": None}
-    file = write_plan(tmp_path, raw=raw, systems=systems)
-    words = [str(file), "--raw", "plays.csv", "--output", "out", "--only", "Popular"]
-    assert main(words) == 0
-    assert (tmp_path / "data" / "toy" / "toy.inter").is_file()
-    assert "Popular" in capsys.readouterr().out
+    plan, inter = read_plan(write_plan(tmp_path, raw=raw)), tmp_path / "data" / "toy" / "toy.inter"
+    ensure_data(plan, inter, Path("plays.csv"))
+    assert len(inter.read_text().splitlines()) == len(lines)
+    ensure_data(plan, inter, Path("gone.csv"))  # nothing to do
+    inter.unlink()
     raw["options"] = ["--user", "nobody"]
-    (tmp_path / "data" / "toy" / "toy.inter").unlink()
-    write_plan(tmp_path, raw=raw, systems=systems)
-    assert main(words) == 2
-    assert "the converter failed" in capsys.readouterr().err.splitlines()[-1]
+    with pytest.raises(UsageError, match=r"the converter failed \(exit code 2\)"):
+        ensure_data(read_plan(write_plan(tmp_path, raw=raw)), inter, Path("plays.csv"))
 
 
 def test_interruption_is_quiet(done, monkeypatch, capsys):

@@ -15,7 +15,7 @@ from recbole_popaware.experiment.results import Results, SystemResult
 from recbole_popaware.experiment.significance import bootstrap_intervals
 from recbole_popaware.experiment.style import INK, Look
 
-_HALO = [withStroke(linewidth=3.5, foreground="white")]  # whiskers show on dark bars too
+_HALO = [withStroke(linewidth=2.6, foreground="white")]  # whiskers show on dark bars too
 
 
 def accuracy(results: Results) -> Figure | None:

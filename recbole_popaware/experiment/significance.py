@@ -74,7 +74,7 @@ def paired_t_test(first: Array, second: Array) -> float:
     if len(first) < 2:
         return float("nan")
     differences = np.asarray(second, dtype=np.float64) - first
-    if np.ptp(differences) == 0:  # no spread: the test divides by 0
+    if np.ptp(differences) <= 1e-12 * np.abs(differences).max():  # no spread: the test divides by 0
         return 1.0 if differences[0] == 0 else 0.0
     return float(stats.ttest_rel(first, second).pvalue)
 
