@@ -6,7 +6,7 @@ import argparse
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Callable
 
 from recbole_popaware import __version__
 from recbole_popaware.errors import UsageError
@@ -24,17 +24,44 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0, or 2 for a mistake of the user, told in one line.
     """
-    known, properties = parse(sys.argv[1:] if argv is None else argv)
-    try:
-        for word in properties:
-            if not (word.startswith("--") and "=" in word):
-                raise UsageError(f"[{word}] is not understood; properties are given as --key=value")
-        warnings.filterwarnings("ignore", module=r"recbole\.")  # RecBole's to mend, not the user's
-        from recbole_popaware.config import Config  # takes seconds, and --help needs none of it
-        from recbole_popaware.quick_start import train_and_evaluate
+    return answer(lambda: _main(sys.argv[1:] if argv is None else argv))
 
-        config = Config(known.model, known.dataset, known.config_files, argv=properties)
-        result = train_and_evaluate(config)
+
+def _main(words: Sequence[str]) -> int:
+    known, properties = parse(words)
+    check_properties(properties)
+    warnings.filterwarnings("ignore", module=r"recbole\.")  # RecBole's to mend, not the user's
+    from recbole_popaware.config import Config  # takes seconds, and --help needs none of it
+    from recbole_popaware.quick_start import train_and_evaluate
+
+    config = Config(known.model, known.dataset, known.config_files, argv=properties)
+    print(report(train_and_evaluate(config)))
+    return 0
+
+
+def check_properties(words: Sequence[str]) -> None:
+    """Check that words are properties.
+
+    Raises:
+        UsageError: If one is not of the form ``--key=value``.
+    """
+    for word in words:
+        if not (word.startswith("--") and "=" in word[3:]):
+            raise UsageError(f"[{word}] is not understood; properties are given as --key=value")
+
+
+def answer(command: Callable[[], int], interrupted: str = "interrupted") -> int:
+    """Run the body of a command and tell mistakes in one line on standard error.
+
+    Args:
+        command: The body; returns an exit code.
+        interrupted: What to say after Ctrl-C.
+
+    Returns:
+        The body's exit code; 2 for a mistake of the user, 130 if interrupted.
+    """
+    try:
+        return command()
     except ModuleNotFoundError as error:
         version = ".".join(map(str, sys.version_info[:2]))
         print(f"error: {error}, for Python {version}; see 'Installing' in README.md", file=sys.stderr)
@@ -43,10 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        print(interrupted, file=sys.stderr)
         return 130
-    print(report(result))
-    return 0
 
 
 def parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:

@@ -7,9 +7,10 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from recbole_popaware import __version__
+from recbole_popaware.cli import answer, check_properties
 from recbole_popaware.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,17 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0; 1 if a run failed; 2 for a mistake of the user, told in one line; 130 if interrupted.
     """
-    try:
-        return _main(sys.argv[1:] if argv is None else argv)
-    except ModuleNotFoundError as error:
-        print(f"error: {error}; see 'Installing' in README.md", file=sys.stderr)
-        return 2
-    except UsageError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; add --resume to keep the runs that have finished", file=sys.stderr)
-        return 130
+    words = sys.argv[1:] if argv is None else argv
+    return answer(lambda: _main(words), "interrupted; add --resume to keep the runs that have finished")
 
 
 def _main(words: Sequence[str]) -> int:
@@ -90,13 +82,9 @@ def _counting(text: str) -> int:
     return int(text)
 
 
-def _properties(words: Sequence[str]) -> dict[str, Any]:
-    properties = {}
-    for word in words:
-        key, equals, value = word[2:].partition("=")
-        if not (word.startswith("--") and equals and key):
-            raise UsageError(f"[{word}] is not understood; properties are given as --key=value")
-        properties[key] = value
+def _properties(words: Sequence[str]) -> dict[str, str]:
+    check_properties(words)
+    properties = dict(word[2:].split("=", 1) for word in words)
     for key in ("model", "dataset"):
         if key in properties:
             raise UsageError(f"--{key} cannot be given: the experiment file says it")
