@@ -65,7 +65,8 @@ def done(tmp_path_factory):
     """An experiment that has run: its folder, exit code and standard error."""
     folder = tmp_path_factory.mktemp("experiment")
     write_atomic(folder / "data", "toy", looping_plays())
-    words = [write_plan(folder), "--output", folder / "out", "--jobs", "2"]
+    words = [write_plan(folder, settings={**SETTINGS, "data_path": str(folder / "data"), "epochs": 9})]
+    words += ["--output", folder / "out", "--jobs", "2", "--epochs=2"]
     told = io.StringIO()
     with contextlib.redirect_stderr(told):
         code = main([*map(str, words)])
@@ -97,7 +98,9 @@ def test_results_hold_every_run_with_its_settings(results):
         "Plain": [2020],
         "Pop": [2020],
     }
-    assert results["settings"]["epochs"] == 2
+    assert results["settings"]["epochs"] == 9
+    assert results["overrides"] == {"epochs": "2"}
+    assert {run["settings"]["epochs"] for found in runs.values() for run in found} == {2}
     assert {"recbole", "torch", "recbole_popaware", "python"} <= set(results["versions"])
     for run in runs["Pop"]:
         assert [point["epoch"] for point in run["curve"]] == [1, 2]
@@ -170,7 +173,7 @@ def test_the_report_holds_every_system_and_all_pictures(done):
 def test_resume_keeps_finished_runs_and_only_reports(done, capsys, monkeypatch):
     folder = done[0]
     marks = {run: run.stat().st_mtime_ns for run in (folder / "out" / "runs").iterdir()}
-    words = [str(folder / "toy.yaml"), "--output", str(folder / "out"), "--resume"]
+    words = [str(folder / "toy.yaml"), "--output", str(folder / "out"), "--resume", "--epochs=2"]
     monkeypatch.setattr("recbole_popaware.experiment.runner.CHILD", ("-c", "raise SystemExit(5)"))
     assert main([*words, "--only", "Counts", "Plain", "Pop"]) == 0
     assert "GradedNDCG@5" in capsys.readouterr().out

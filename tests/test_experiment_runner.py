@@ -105,10 +105,12 @@ def test_several_jobs_run_at_once(store):
 def test_interruption_ends_the_children_and_leaves_nothing(store, number):
     """In a process of its own, as Ctrl-C would end the tests too."""
     program = f"""
-import sys
+import signal, sys
 from pathlib import Path
 from types import SimpleNamespace
 from recbole_popaware.experiment import runner
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs inherit that it is ignored
 
 def run_of(name, says):
     system = SimpleNamespace(model="M")

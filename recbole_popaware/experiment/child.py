@@ -80,6 +80,7 @@ def _result(trained: Trained, fingerprint: str) -> dict[str, Any]:
     names = ("test_result", "best_valid_result", "epochs", "seconds", "evaluation_seconds", "checkpoint")
     return {
         "fingerprint": fingerprint,
+        "settings": json.loads(data.config.settings_as_text()),
         **{name: result[name] for name in names},
         "curve": [json.loads(line) for line in Path("curve.jsonl").read_text().splitlines()],
         "parameters": parameters,

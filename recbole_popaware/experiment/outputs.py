@@ -65,6 +65,7 @@ def describe(results: Results) -> dict[str, Any]:
             "topk": list(results.protocol.topk),
         },
         "settings": dict(results.plan.settings),
+        "overrides": dict(results.overrides),
     }
 
 

@@ -99,6 +99,9 @@ def _settings(results: Results) -> str:
         }
         for s in results.plan.systems
     ]
-    plan = {"dataset": results.plan.dataset, "settings": dict(results.plan.settings), "systems": systems}
+    plan: dict[str, Any] = {"dataset": results.plan.dataset, "settings": dict(results.plan.settings)}
+    plan["systems"] = systems
+    if results.overrides:
+        plan["command line, wins over all"] = dict(results.overrides)
     text: str = yaml.safe_dump(plan, sort_keys=False)
     return text

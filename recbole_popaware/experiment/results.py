@@ -68,13 +68,15 @@ class Results:
         systems: Systems with finished runs, in the plan's order.
         users: History of each test user: columns user, history_plays, repeat_share.
         failures: Runs that did not finish this time.
+        overrides: Properties of the command line, which win over the plan's.
     """
 
     plan: Plan
     protocol: Protocol
     systems: Sequence[SystemResult]
     users: pd.DataFrame
-    failures: Sequence[Failure] = field(default_factory=tuple)
+    failures: Sequence[Failure] = ()
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
     def find(self, name: str | None) -> SystemResult | None:
         """A system by name, if it has finished."""
@@ -99,9 +101,7 @@ class Results:
         return bool(self.systems) and all(measure in found.per_user for found in self.systems)
 
 
-def gather(
-    plan: Plan, protocol: Protocol, runs: Sequence[Run], store: RunStore, failures: Sequence[Failure]
-) -> Results:
+def gather(plan: Plan, protocol: Protocol, runs: Sequence[Run], store: RunStore) -> Results:
     """Read the finished ones of some runs."""
     shown = {f"{m.lower()}@{k}": f"{m}@{k}" for m in protocol.measures for k in protocol.topk}
     systems, users = [], None
@@ -113,7 +113,7 @@ def gather(
                 users = pd.read_parquet(store.folder(done[0]) / "users.parquet")
     if users is None:
         users = pd.DataFrame({"user": [], "history_plays": [], "repeat_share": []})
-    return Results(plan, protocol, systems, users.groupby("user").mean().reset_index(), failures)
+    return Results(plan, protocol, systems, users.groupby("user").mean().reset_index())
 
 
 def _gather_system(

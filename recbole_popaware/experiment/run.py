@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,4 +41,5 @@ def run_experiment(
     if given.resume:
         todo = [run for run in todo if not store.is_finished(run)]
     failures = do_runs(todo, store, plan.dataset, given.jobs)
-    return gather(plan, protocol, runs, store, failures), runs, store
+    results = replace(gather(plan, protocol, runs, store), failures=failures, overrides=overrides)
+    return results, runs, store

@@ -150,7 +150,7 @@ def _cores() -> int:
 
 @contextmanager
 def _stop_on_signals() -> Iterator[None]:
-    """Treat SIGTERM and SIGHUP like Ctrl-C."""
+    """Treat SIGTERM and SIGHUP like Ctrl-C; under nohup, hang-ups stay ignored."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
@@ -158,8 +158,8 @@ def _stop_on_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = [signal.SIGTERM, signal.SIGHUP]
-    before = {number: signal.signal(number, interrupt) for number in numbers}
+    heard = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in heard}
     try:
         yield
     finally:
