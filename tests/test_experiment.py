@@ -198,6 +198,7 @@ def test_resume_keeps_finished_runs_and_only_reports(done, capsys, monkeypatch):
         ({}, ["--seeds", "many"], "[many] must be a whole number"),
         ({}, ["epochs=3"], "[epochs=3] is not understood"),
         ({"dataset": "gone"}, [], "gone.inter is not there; put it there"),
+        ({}, ["--output", "toy.yaml"], "results cannot go to toy.yaml"),
         ({"dataset": "gone"}, ["--raw", "x.csv"], "does not say how to convert"),
     ],
 )
@@ -278,6 +279,16 @@ def test_shipped_experiments_have_settings_that_work(name):
     heads = {run.system.name: run.effective.get("popularity_head") for run in runs}
     assert heads["SASRec"] == heads["BERT4Rec"] == heads["gSASRec"] == "none"
     assert converter_words(read_plan(find_plan("lastfm-1k")), "RAW", protocol.file.parent)[2] == "lastfm1k"
+
+
+@pytest.mark.slow
+def test_the_demo_compares_eight_systems(tmp_path):
+    assert main(["demo", "--epochs=1", "--jobs", "2", "--output", str(tmp_path / "out")]) == 0
+    found = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert len(found["systems"]) == 8
+    assert len(found["significance"]) == 4
+    best = max(found["systems"], key=lambda system: system["mean"]["GradedNDCG@10"])
+    assert best["name"].startswith(("Pop", "Personalized"))
 
 
 def test_users_are_described_and_lists_made_from_a_trained_model(toy):

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recbole_popaware.errors import UsageError
+
 if TYPE_CHECKING:
     from recbole_popaware.experiment.checks import Run
 
@@ -22,6 +24,9 @@ class RunStore:
     Args:
         output: The output folder; made if it is missing.
         data_digest: Digest of the data that the runs use.
+
+    Raises:
+        UsageError: If the folder cannot be made.
     """
 
     def __init__(self, output: Path, data_digest: str) -> None:
@@ -29,8 +34,11 @@ class RunStore:
         self.data_digest = data_digest
         self._runs = output / "runs"
         self._logs = output / "logs"
-        for folder in (self._runs, self._logs):
-            folder.mkdir(parents=True, exist_ok=True)
+        try:
+            for folder in (self._runs, self._logs):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"results cannot go to {output}: {error}") from error
 
     def folder(self, run: Run) -> Path:
         """Folder of a finished run."""
