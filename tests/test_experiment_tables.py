@@ -14,6 +14,7 @@ from recbole_popaware.experiment.plan import Plan, System
 from recbole_popaware.experiment.report import report_html, summary
 from recbole_popaware.experiment.results import Results, SystemResult, is_accuracy
 from recbole_popaware.experiment.runner import Failure
+from recbole_popaware.experiment.significance import Comparison
 from recbole_popaware.experiment.style import looks
 from recbole_popaware.experiment.tables import all_tables, as_markdown, relative_gain
 
@@ -118,6 +119,16 @@ def test_counts_are_held_against_the_best_other_system():
     assert found[0].comparisons[0].difference == pytest.approx(0.1)
 
 
+def test_a_tiny_difference_is_no_negative_zero():
+    same = Comparison("NDCG@10", 9, 0.2, 0.2, -1e-9, -1e-6, 1e-6, 0.9, 1.0)
+    assert contests.as_cells(same)[4:] == (
+        "+0.0000 [+0.0000, +0.0000]",
+        "0.9000",
+        "1.0000",
+        "no difference shown",
+    )
+
+
 def test_without_pairs_the_file_says_so():
     assert "Nothing to compare" in contests.as_markdown(results_of(system("A", [0.2])), [])
 
@@ -166,3 +177,8 @@ def test_names_are_text_in_the_report_and_failures_are_told(three):
 def test_the_summary_of_nothing():
     assert summary(results_of(), []) == ["No system has finished."]
     assert "0 systems" in as_markdown(results_of(), [])
+
+
+def test_systems_that_have_not_finished_are_counted(three):
+    half = Results(three.plan, PROTOCOL, three.systems[:1], three.users)
+    assert as_markdown(half, []).startswith("# toy: 1 of 3 systems on toy")

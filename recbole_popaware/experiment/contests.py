@@ -87,11 +87,15 @@ def as_cells(comparison: Comparison) -> tuple[str, ...]:
         str(comparison.users),
         f"{comparison.first:.4f}",
         f"{comparison.second:.4f}",
-        f"{comparison.difference:+.4f} [{comparison.low:+.4f}, {comparison.high:+.4f}]",
+        f"{_signed(comparison.difference)} [{_signed(comparison.low)}, {_signed(comparison.high)}]",
         p_text(comparison.p),
         p_text(comparison.adjusted),
         verdict(comparison),
     )
+
+
+def _signed(number: float) -> str:
+    return f"{round(number, 4) + 0.0:+.4f}"  # adding 0 makes -0 a plain one
 
 
 def p_text(p: float) -> str:

@@ -14,7 +14,7 @@ from recbole_popaware.experiment import contests as contest_module
 from recbole_popaware.experiment.contests import Contest, p_text
 from recbole_popaware.experiment.plots import Picture
 from recbole_popaware.experiment.results import Results
-from recbole_popaware.experiment.tables import Table, relative_gain
+from recbole_popaware.experiment.tables import Table, how_many, relative_gain
 
 _TEMPLATE = "report.html.jinja"
 
@@ -39,6 +39,7 @@ def report_html(
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     return environment.get_template(_TEMPLATE).render(
         plan=results.plan,
+        systems=how_many(results),
         facts=facts,
         data=_data_facts(results),
         sentences=summary(results, contests),

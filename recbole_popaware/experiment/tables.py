@@ -60,11 +60,17 @@ def all_tables(results: Results) -> list[Table]:
 def as_markdown(results: Results, tables: Sequence[Table]) -> str:
     """All tables with the words that a reader needs."""
     head = [
-        f"# {results.plan.name}: {len(results.systems)} systems on {results.plan.dataset}",
+        f"# {results.plan.name}: {how_many(results)} on {results.plan.dataset}",
         "Test part. Best in bold, second underlined; in brackets what a system gains over its plain version. "
         "With several seeds: mean ± standard deviation over them.",
     ]
     return "\n\n".join([*head, *(table.markdown() for table in tables)]) + "\n"
+
+
+def how_many(results: Results) -> str:
+    """Say how many systems there are, and of how many if some have not finished."""
+    planned, finished = len(results.plan.systems), len(results.systems)
+    return f"{planned} systems" if planned == finished else f"{finished} of {planned} systems"
 
 
 def relative_gain(base: float, improved: float) -> str:
