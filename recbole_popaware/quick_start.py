@@ -135,6 +135,7 @@ def load_data_and_model(
     config_dict: dict[str, Any] | None = None,
     *,
     trust_pickle: bool = False,
+    log: bool = True,
 ) -> Experiment:
     """Load a checkpoint together with the data it was trained on.
 
@@ -142,6 +143,7 @@ def load_data_and_model(
         model_file: A checkpoint of this package, or of stock RecBole with ``trust_pickle``.
         config_dict: Properties that replace those of the checkpoint, such as ``data_path``.
         trust_pickle: Read pickled objects too; see :func:`~recbole_popaware.trainer.read_checkpoint`.
+        log: Set up RecBole's log, on the terminal and in a file.
 
     Raises:
         UsageError: If the file cannot be read, or its data set is not there or has changed.
@@ -156,7 +158,8 @@ def load_data_and_model(
     settings.update(config_dict or {})
     config = Config(config_dict=settings, argv=())
     init_seed(config["seed"], config["reproducibility"])
-    init_logger(config)
+    if log:
+        init_logger(config)
     experiment = prepare(config)
     try:
         experiment.model.load_state_dict(checkpoint["state_dict"])
