@@ -6,12 +6,12 @@ import argparse
 import logging
 import signal
 import sys
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+from recbole_popaware.cli import exit_code
 from recbole_popaware.errors import UsageError
 from recbole_popaware.recommend.options import EVERYBODY, ListRules, Options
 
@@ -36,21 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0, 2 for a mistake of the user, told in one line, 130 if interrupted.
     """
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    warnings.filterwarnings("ignore", module=r"recbole\.")  # RecBole's to mend, not the user's
-    try:
-        with _interrupted_when_terminated():
-            print(_run(_parse(argv)))
-    except ModuleNotFoundError as error:
-        version = ".".join(map(str, sys.version_info[:2]))
-        print(f"error: {error}, for Python {version}; see 'Installing' in README.md", file=sys.stderr)
-        return 2
-    except UsageError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
-        return 130
-    return 0
+    with _interrupted_when_terminated():
+        return exit_code(lambda: _run(_parse(argv)))
 
 
 def _run(given: argparse.Namespace) -> str:
