@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -126,6 +127,7 @@ def prepare(config: Config) -> Experiment:
         ) from error
     except (ValueError, NotImplementedError, AssertionError, ZeroDivisionError) as error:
         raise UsageError(f"{config['model']} refuses its properties: {error}") from error
+    model.item_numbering = _item_numbering(dataset)
     logger.info(model)
     return Experiment(config, model, dataset, train_data, valid_data, test_data)
 
@@ -168,5 +170,16 @@ def load_data_and_model(
             f"{model_file} does not fit data set [{config['dataset']}] as it is now; is it the one that "
             f"the model was trained on? ({error})"
         ) from error
+    if checkpoint.get("item_numbering") not in (None, experiment.model.item_numbering):
+        raise UsageError(
+            f"{model_file} numbers items otherwise than data set [{config['dataset']}] as it is now; give it "
+            f"the .inter file of the training (numbers go by an item's first row)"
+        )
     experiment.model.load_other_parameter(checkpoint.get("other_parameter"))
     return experiment
+
+
+def _item_numbering(dataset: Any) -> str:
+    """What tells one numbering of items from another: a hash of their names in order."""
+    names = dataset.field2id_token[dataset.iid_field]
+    return hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()
