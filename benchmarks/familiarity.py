@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from recbole_popaware.config import Config
@@ -26,8 +27,9 @@ from recbole_popaware.recommend.selection import Played, choose, weigh
 HERE = Path(__file__).parent
 K = 10
 MEASURES = ("GradedNDCG", "RepeatRecall", "ExploreRecall", "RepeatShare", "PersonalNovelty")
-WEIGHTS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
-SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 1.0, 2.0)
+SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+ROOM = 22  # pixels between two labels
 Results = list[tuple[ListRules, dict[str, float]]]
 
 
@@ -120,24 +122,28 @@ def draw(curves: dict[str, Results], figure: Path) -> None:
 
 
 def _draw_panel(axes: Any, results: Results, across: str, up: str) -> None:
-    weights, shares = results[: len(WEIGHTS)], results[len(WEIGHTS) :]
-    for letter, label, part, style in (
-        ("W", "popularity weight W (S = 0)", weights, "o-"),
-        ("S", "explore share S (W = 1)", shares, "s--"),
+    weights = [(f"W={rule.popularity_weight:g}", found) for rule, found in results[: len(WEIGHTS)]]
+    shares = [(f"S={rule.explore_share:g}", found) for rule, found in results[len(WEIGHTS) :]]
+    as_trained = results[WEIGHTS.index(1.0)][1]
+    for label, part, style in (
+        ("popularity weight W (S = 0)", weights, "o-"),
+        ("explore share S (W = 1)", [("", as_trained), *shares], "s--"),
     ):
         points = [(found[across.lower()], found[up.lower()]) for _, found in part]
         axes.plot(*zip(*points), style, label=label, markersize=4)
-        for n, ((rule, _), point) in enumerate(zip(part, points)):
-            value = rule.popularity_weight if letter == "W" else rule.explore_share
-            if n % 2 == 0 or n == len(part) - 1 or value == 1:
-                shift = (5, -11) if letter == "W" else (5, 5)
-                axes.annotate(
-                    f"{letter}={value:g}", point, xytext=shift, textcoords="offset points", fontsize=8
-                )
+    axes.margins(0.12)
     axes.set_xlabel(across + (" (bits)" if "Novelty" in across else ""))
     axes.set_ylabel(up)
-    axes.margins(0.12)
     axes.grid(alpha=0.3)
+    taken: list[Any] = []
+    for name, found in [("as trained", as_trained), *weights, *shares]:
+        place = (found[across.lower()], found[up.lower()])
+        pixel = axes.transData.transform(place)
+        if all(np.abs(pixel - other).max() > ROOM for other in taken):  # else labels lie on one another
+            taken.append(pixel)
+            shift = (-4, -12) if name.startswith("W") else (4, 6)
+            side = "right" if name.startswith("W") else "left"
+            axes.annotate(name, place, xytext=shift, textcoords="offset points", fontsize=8, ha=side)
 
 
 if __name__ == "__main__":
