@@ -29,7 +29,7 @@ K = 10
 MEASURES = ("GradedNDCG", "RepeatRecall", "ExploreRecall", "RepeatShare", "PersonalNovelty")
 WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 1.0, 2.0)
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
-ROOM = 22  # pixels between two labels
+ROOM = (62, 20)  # pixels that a label takes
 Results = list[tuple[ListRules, dict[str, float]]]
 
 
@@ -115,7 +115,7 @@ def draw(curves: dict[str, Results], figure: Path) -> None:
         for axes, (across, up) in zip(row, axes_names):
             _draw_panel(axes, results, f"{across}@{K}", f"{up}@{K}")
             axes.set_title(name)
-    grid[0, 0].legend()
+    grid[0, 0].legend(loc="lower left")
     drawn.tight_layout()
     drawn.savefig(figure, dpi=110)
     print(f"\ndrawn: {figure}")
@@ -135,11 +135,12 @@ def _draw_panel(axes: Any, results: Results, across: str, up: str) -> None:
     axes.set_xlabel(across + (" (bits)" if "Novelty" in across else ""))
     axes.set_ylabel(up)
     axes.grid(alpha=0.3)
+    axes.autoscale_view()  # sets the limits, which places on the drawing go by
     taken: list[Any] = []
     for name, found in [("as trained", as_trained), *weights, *shares]:
         place = (found[across.lower()], found[up.lower()])
         pixel = axes.transData.transform(place)
-        if all(np.abs(pixel - other).max() > ROOM for other in taken):  # else labels lie on one another
+        if all((np.abs(pixel - other) > ROOM).any() for other in taken):  # else labels lie on one another
             taken.append(pixel)
             shift = (-4, -12) if name.startswith("W") else (4, 6)
             side = "right" if name.startswith("W") else "left"
