@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import build, looping_plays, write_atomic
+from test_recbole_models import NEED_ITEM_IDS_ONLY
 
 import recbole_popaware
 from recbole_popaware.errors import UsageError
@@ -18,7 +19,7 @@ from recbole_popaware.recommend.recommender import Recommender
 from recbole_popaware.utils import get_trainer
 
 ROOT = Path(__file__).parent.parent
-OURS = ["PopSASRec", "PopBERT4Rec", "MostPop", "PersonalizedMostPop"]
+OURS = ["PopSASRec", "PopGSASRec", "PopBERT4Rec", "MostPop", "PersonalizedMostPop"]
 STOCK = ["GRU4Rec", "FPMC", "SHAN", "DIN"]  # plain, with user vectors, with turned windows, one item a row
 GTS = {"eval_args": {"split": {"GTS": [0.6, 0.2, 0.2]}, "order": "TO"}}
 
@@ -108,7 +109,7 @@ def score_by_hand(experiment, plays):
 
 
 @pytest.mark.parametrize("settings", [{}, GTS, {"popularity_head": "none"}, {"popularity_head": "sigmoid"}])
-@pytest.mark.parametrize("model", ["PopSASRec", "PopBERT4Rec"])
+@pytest.mark.parametrize("model", ["PopSASRec", "PopGSASRec", "PopBERT4Rec"])
 def test_scores_are_the_model_s_on_the_latest_window(toy, model, settings):
     file = save(model, toy, **settings)
     frame = recbole_popaware.recommend(file, topk=10)
@@ -156,9 +157,12 @@ def test_the_weight_moves_from_the_network_to_the_counts(toy):
     )
 
 
-@pytest.mark.parametrize("model", [*OURS, *STOCK])
+EVERY_OTHER = [pytest.param(m, marks=pytest.mark.slow) for m in NEED_ITEM_IDS_ONLY if m not in STOCK]
+
+
+@pytest.mark.parametrize("model", [*OURS, *STOCK, *EVERY_OTHER])
 def test_the_same_plays_as_a_new_history_give_the_same_lists(toy, model, tmp_path):
-    more = {"embedding_size": 8} if model in STOCK else {}
+    more = {} if model in OURS else {"embedding_size": 8, "n_layers": 2, "reranker_CAN_NUM": 5}
     file = save(model, toy, **more)
     expected = recbole_popaware.recommend(file, topk=10)
     assert len(expected) == 12 * 10

@@ -207,7 +207,7 @@ class HistoryDataset(AtomicDataset):
         self._served = [self.item_list_length_field, list_field]
 
     def latest_rows(self, users: Tensor) -> Interaction:
-        """Rows of users ``[B]`` that come after all their plays, with windows and without a target.
+        """Rows of users ``[B]`` that come after all their plays, with windows, and padding for the target.
 
         Raises:
             UsageError: If there are no histories, as the files were split beforehand.
@@ -217,7 +217,9 @@ class HistoryDataset(AtomicDataset):
                 f"data set [{self.dataset_name}] was split beforehand (benchmark_filename) and holds no "
                 f"histories; name an .inter file of them"
             )
-        rows = {self.uid_field: users, self.end_field: self.history.starts[users + 1]}
+        ends = self.history.starts[users + 1]
+        # RecBole's CPR models compute a loss when they score, and so read a target.
+        rows = {self.uid_field: users, self.iid_field: torch.zeros_like(users), self.end_field: ends}
         return Interaction({**rows, **self._windows.cut(rows, self._served)})
 
     def _rows_and_first_plays(self) -> Interaction:
