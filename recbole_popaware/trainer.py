@@ -80,11 +80,16 @@ class TrainerAdapter:
         self.evaluator = PopAwareEvaluator(config)
 
     def fit(self, train_data: Any, *args: Any, **kwargs: Any) -> Any:
-        """Train; see stock. After :meth:`resume_checkpoint`, random numbers go on where they were."""
+        """Train; see stock. After :meth:`resume_checkpoint`, random numbers go on where they were.
+
+        RecBole's SINE turns torch's anomaly detection on for the whole process when it is imported, and
+        with it a search for NaN in every gradient. It is off here; the loss of each batch is still checked.
+        """
         self._generator = train_data.generator
         if self._resumed is not None:
             restore_random_state(self._resumed, self._generator)
-        return super().fit(train_data, *args, **kwargs)  # type: ignore[misc]
+        with torch.autograd.set_detect_anomaly(False):
+            return super().fit(train_data, *args, **kwargs)  # type: ignore[misc]
 
     def _valid_epoch(self, *args: Any, **kwargs: Any) -> Any:
         score, self._valid_result = super()._valid_epoch(*args, **kwargs)  # type: ignore[misc]

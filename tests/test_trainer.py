@@ -214,3 +214,18 @@ def test_a_checkpoint_of_something_else_is_not_resumed(toy):
         train("PopSASRec", toy, resume_from=file, hidden_size=4)
     with pytest.raises(UsageError, match="not there"):
         train("PopSASRec", toy, resume_from="nowhere.pth")
+
+
+def test_training_does_not_search_every_gradient_for_nan(toy, monkeypatch):
+    """RecBole's SINE turns that on when RecBole's models are imported, ours or not."""
+    seen = []
+    epoch = recbole.trainer.Trainer._train_epoch
+    monkeypatch.setattr(
+        recbole.trainer.Trainer,
+        "_train_epoch",
+        lambda *args, **kwargs: (seen.append(torch.is_anomaly_enabled()), epoch(*args, **kwargs))[1],
+    )
+    with torch.autograd.set_detect_anomaly(True):
+        train("PopSASRec", toy)
+        assert torch.is_anomaly_enabled()
+    assert seen == [False]
