@@ -89,4 +89,5 @@ def to_table(users: np.ndarray, lists: Lists, names: pa.Array, titles: pa.Array 
         columns.append(pa.array(part.numpy()[filled], pa.float32(), from_pandas=True))  # NaN becomes empty
     columns += [lists.plays.numpy()[filled], KINDS.take(pa.array(lists.kind.numpy()[filled]))]
     wanted = schema(titles is not None)
-    return pa.table([pa.array(c, t) for c, t in zip(columns, wanted.types)], schema=wanted)
+    typed = [c if isinstance(c, pa.Array) else pa.array(c, t) for c, t in zip(columns, wanted.types)]
+    return pa.table(typed, schema=wanted)
