@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from recbole_popaware import __version__
@@ -25,16 +25,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0, or 2 for a mistake of the user, told in one line.
     """
     known, properties = parse(sys.argv[1:] if argv is None else argv)
-    try:
+
+    def work() -> str:
         for word in properties:
             if not (word.startswith("--") and "=" in word):
                 raise UsageError(f"[{word}] is not understood; properties are given as --key=value")
-        warnings.filterwarnings("ignore", module=r"recbole\.")  # RecBole's to mend, not the user's
         from recbole_popaware.config import Config  # takes seconds, and --help needs none of it
         from recbole_popaware.quick_start import train_and_evaluate
 
         config = Config(known.model, known.dataset, known.config_files, argv=properties)
-        result = train_and_evaluate(config)
+        return report(train_and_evaluate(config))
+
+    return exit_code(work)
+
+
+def exit_code(work: Callable[[], str]) -> int:
+    """Run a command and print what it returns, or in one line on standard error why it could not run.
+
+    Returns:
+        0; 2 for a mistake of the user or a library that is missing; 130 if interrupted.
+    """
+    warnings.filterwarnings("ignore", module=r"recbole\.")  # RecBole's to mend, not the user's
+    try:
+        told = work()
     except ModuleNotFoundError as error:
         version = ".".join(map(str, sys.version_info[:2]))
         print(f"error: {error}, for Python {version}; see 'Installing' in README.md", file=sys.stderr)
@@ -45,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    print(report(result))
+    print(told)
     return 0
 
 

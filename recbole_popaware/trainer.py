@@ -105,6 +105,7 @@ class TrainerAdapter:
             "cur_step": self.cur_step,
             "best_valid_score": float(self.best_valid_score),
             "state_dict": self.model.state_dict(),
+            "item_numbering": getattr(self.model, "item_numbering", None),
             "other_parameter": {
                 name: value
                 for name, value in self.model.other_parameter().items()

@@ -194,6 +194,36 @@ class HistoryDataset(AtomicDataset):
         names = FieldNames(self.uid_field, self.end_field, self.item_list_length_field)
         return WindowFields(history, columns, self.max_item_list_len, names)
 
+    def replace_history(self, history: PlayHistory) -> None:
+        """Cut windows from other plays from now on; the rows that are there no longer fit.
+
+        Raises:
+            UsageError: If windows of more than the items are wanted, which ``history`` does not hold.
+        """
+        if set(self.config["window_fields"]) - {self.iid_field}:
+            raise UsageError(f"new histories hold no windows of {self.config['window_fields']}")
+        list_field = self.iid_field + self.config["LIST_SUFFIX"]
+        names = FieldNames(self.uid_field, self.end_field, self.item_list_length_field)
+        self.history = history
+        self._windows = WindowFields(history, {list_field: history.items}, self.max_item_list_len, names)
+        self._served = [self.item_list_length_field, list_field]
+
+    def latest_rows(self, users: Tensor) -> Interaction:
+        """Rows of users ``[B]`` that come after all their plays, with windows, and padding for the target.
+
+        Raises:
+            UsageError: If there are no histories, as the files were split beforehand.
+        """
+        if self.history is None:
+            raise UsageError(
+                f"data set [{self.dataset_name}] was split beforehand (benchmark_filename) and holds no "
+                f"histories; name an .inter file of them"
+            )
+        ends = self.history.starts[users + 1]
+        # RecBole's CPR models compute a loss when they score, and so read a target.
+        rows = {self.uid_field: users, self.iid_field: torch.zeros_like(users), self.end_field: ends}
+        return Interaction({**rows, **self._windows.cut(rows, self._served)})
+
     def _rows_and_first_plays(self) -> Interaction:
         rows: Interaction = self.inter_feat
         if self.history is None:
