@@ -40,11 +40,13 @@ setup(
         "tqdm>=4.60",
     ],
     extras_require={
+        "benchmarks": ["matplotlib>=3.5"],
         "test": ["pytest>=8", "hypothesis>=6.100", "ruff", "mypy", "types-PyYAML", "setuptools>=70"],
     },
     entry_points={
         "console_scripts": [
             "recbole-popaware = recbole_popaware.cli:main",
+            "recbole-popaware-recommend = recbole_popaware.recommend.__main__:main",
             "recbole-popaware-convert = dataset_converters.__main__:main",
             "recbole-popaware-experiment = recbole_popaware.experiment.__main__:main",
         ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Sequence
-from typing import Any, Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from recbole_popaware import __version__
 from recbole_popaware.errors import UsageError
@@ -24,19 +24,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0, or 2 for a mistake of the user, told in one line.
     """
-    return answer(lambda: _main(sys.argv[1:] if argv is None else argv))
+    known, properties = parse(sys.argv[1:] if argv is None else argv)
 
+    def work() -> str:
+        check_properties(properties)
+        from recbole_popaware.config import Config  # takes seconds, and --help needs none of it
+        from recbole_popaware.quick_start import train_and_evaluate
 
-def _main(words: Sequence[str]) -> int:
-    known, properties = parse(words)
-    check_properties(properties)
-    warnings.filterwarnings("ignore", module=r"recbole\.")  # RecBole's to mend, not the user's
-    from recbole_popaware.config import Config  # takes seconds, and --help needs none of it
-    from recbole_popaware.quick_start import train_and_evaluate
+        config = Config(known.model, known.dataset, known.config_files, argv=properties)
+        return report(train_and_evaluate(config))
 
-    config = Config(known.model, known.dataset, known.config_files, argv=properties)
-    print(report(train_and_evaluate(config)))
-    return 0
+    return exit_code(work)
 
 
 def check_properties(words: Sequence[str]) -> None:
@@ -50,18 +48,19 @@ def check_properties(words: Sequence[str]) -> None:
             raise UsageError(f"[{word}] is not understood; properties are given as --key=value")
 
 
-def answer(command: Callable[[], int], interrupted: str = "interrupted") -> int:
-    """Run the body of a command and tell mistakes in one line on standard error.
+def exit_code(work: Callable[[], str], interrupted: str = "interrupted") -> int:
+    """Run a command and print what it returns, or in one line on standard error why it could not run.
 
     Args:
-        command: The body; returns an exit code.
+        work: What the command does.
         interrupted: What to say after Ctrl-C.
 
     Returns:
-        The body's exit code; 2 for a mistake of the user, 130 if interrupted.
+        0; 2 for a mistake of the user or a library that is missing; 130 if interrupted.
     """
+    warnings.filterwarnings("ignore", module=r"recbole\.")  # RecBole's to mend, not the user's
     try:
-        return command()
+        told = work()
     except ModuleNotFoundError as error:
         version = ".".join(map(str, sys.version_info[:2]))
         print(f"error: {error}, for Python {version}; see 'Installing' in README.md", file=sys.stderr)
@@ -72,6 +71,8 @@ def answer(command: Callable[[], int], interrupted: str = "interrupted") -> int:
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         return 130
+    print(told)
+    return 0
 
 
 def parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:

@@ -105,6 +105,7 @@ class TrainerAdapter:
             "cur_step": self.cur_step,
             "best_valid_score": float(self.best_valid_score),
             "state_dict": self.model.state_dict(),
+            "item_numbering": getattr(self.model, "item_numbering", None),
             "other_parameter": {
                 name: value
                 for name, value in self.model.other_parameter().items()
@@ -165,8 +166,19 @@ class Trainer(TrainerAdapter, recbole.trainer.Trainer):
     def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer:
         if not self._learns():  # torch refuses an optimiser over nothing
             kwargs["params"] = [torch.nn.Parameter(torch.empty(0))]
+        elif self.config["pps_learning_rate"] and "params" not in kwargs:
+            kwargs["params"] = self._parameter_groups()
         optimizer: torch.optim.Optimizer = super()._build_optimizer(**kwargs)
         return optimizer
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        """The head's parameters and the network's weight apart from the network, without weight decay."""
+        groups: list[dict[str, Any]] = [{"params": []}, {"params": []}]
+        for name, parameter in self.model.named_parameters():
+            of_head = name == "network_weight" or name.startswith("popularity_head.")
+            groups[of_head]["params"].append(parameter)
+        groups[1].update(lr=self.config["pps_learning_rate"], weight_decay=0.0)
+        return [group for group in groups if group["params"]]
 
     def _train_epoch(self, train_data: Any, epoch_idx: int, *args: Any, **kwargs: Any) -> Any:
         if not self._learns():

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from recbole_popaware import __version__
-from recbole_popaware.cli import answer, check_properties
+from recbole_popaware.cli import check_properties, exit_code
 from recbole_popaware.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,14 +36,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0; 1 if a run failed; 2 for a mistake of the user, told in one line; 130 if interrupted.
     """
+    failures: list[str] = []
     words = sys.argv[1:] if argv is None else argv
-    return answer(lambda: _main(words), "interrupted; add --resume to keep the runs that have finished")
+    again = "interrupted; add --resume to keep the runs that have finished"
+    code = exit_code(lambda: _work(words, failures), again)
+    for failure in failures:
+        print(f"failed: {failure}", file=sys.stderr)
+    return code or int(bool(failures))
 
 
-def _main(words: Sequence[str]) -> int:
+def _work(words: Sequence[str], failures: list[str]) -> str:
+    """Run the experiment and return what to print; note in ``failures`` what failed."""
     given, rest = _parser().parse_known_args(words)
     overrides = _properties(rest)
-    warnings.filterwarnings("ignore", module=r"recbole\.")
     # These take seconds to import, and --help needs none of them.
     from recbole_popaware.experiment.outputs import write_outputs
     from recbole_popaware.experiment.plan import find_plan, read_plan
@@ -54,11 +58,8 @@ def _main(words: Sequence[str]) -> int:
     output = given.output or Path("results", plan.name)
     results, runs, store = run_experiment(plan, given, overrides, output)
     tables = write_outputs(results, runs, store)
-    print(_last_words(results, tables, output))
-    for failure in results.failures:
-        log = store.log(failure.run)
-        print(f"failed: {failure.run.key}: {failure.reason} (see {log})", file=sys.stderr)
-    return 1 if results.failures else 0
+    failures += [f"{f.run.key}: {f.reason} (see {store.log(f.run)})" for f in results.failures]
+    return _last_words(results, tables, output)
 
 
 def _parser() -> argparse.ArgumentParser:
