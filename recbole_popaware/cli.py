@@ -6,13 +6,21 @@ import argparse
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from recbole_popaware import __version__
 from recbole_popaware.errors import UsageError
 
 DESCRIPTION = """Train and evaluate a sequential recommender: PopSASRec, PopBERT4Rec, MostPop,
 PersonalizedMostPop, or any sequential model of RecBole. Every property may be given as --key=value."""
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the complaint as a mistake of the user."""
+        raise UsageError(f"{message}; see {self.prog} --help")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

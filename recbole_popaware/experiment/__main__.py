@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from recbole_popaware import __version__
-from recbole_popaware.cli import check_properties, exit_code
+from recbole_popaware.cli import OneLineParser, check_properties, exit_code
 from recbole_popaware.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,13 +18,6 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """Run the systems that an experiment file lists on one data set, each in a process of its own,
 and write tables, tests, plots and a report. Properties given as --key=value win over the file's."""
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see {self.prog} --help")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,7 +56,7 @@ def _work(words: Sequence[str], failures: list[str]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="recbole-popaware-experiment", description=DESCRIPTION, allow_abbrev=False)
+    parser = OneLineParser(prog="recbole-popaware-experiment", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("file", help="experiment file, or the name of one that comes with the package")
     parser.add_argument("--output", type=Path, help="folder of the results; default: results/NAME")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="run these systems only")
