@@ -19,7 +19,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python run_recbole_popaware.py --model=PopSASRec
 
 experiment: $(VENV)/.installed
-	$(BIN)/python -m recbole_popaware.experiment properties/experiments/demo.yaml
+	$(BIN)/python -m recbole_popaware.experiment properties/experiments/demo.yaml --jobs 2
 
 test: lint pytest
 
