@@ -65,6 +65,7 @@ CHECKS: dict[str, Check] = {
     "mask_ratio": (lambda x: _is_number(x) and 0 < x <= 1, "a number above 0, at most 1"),
     "mask_last": (lambda x: _is_number(x) and 0 <= x <= 1, "a number from 0 to 1"),
     "train_targets": one_of(TRAIN_TARGETS),
+    "train_horizon": whole(1),
     "popularity_head": one_of(HEADS),
     "pps_history": (
         lambda x: x in ("window", "full") or whole(1)[0](x),

@@ -85,7 +85,7 @@ class TrainerAdapter:
         RecBole's SINE turns torch's anomaly detection on for the whole process when it is imported, and
         with it a search for NaN in every gradient. It is off here; the loss of each batch is still checked.
         """
-        self._generator = train_data.generator
+        self._generator = train_data.generator or torch.Generator()  # RecBole saves loaders without theirs
         if self._resumed is not None:
             restore_random_state(self._resumed, self._generator)
         with torch.autograd.set_detect_anomaly(False):

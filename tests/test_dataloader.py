@@ -72,3 +72,21 @@ def test_saved_loaders_of_another_split_are_refused(timelines):
     assert type(build("MostPop", timelines).test_data) is MultiTargetEvalDataLoader
     with pytest.raises(UsageError, match="targets: all, not next"):
         build("MostPop", timelines, targets="next")
+
+
+@pytest.mark.parametrize("horizon", [1, 3, 1000])
+def test_targets_lie_within_the_horizon_and_the_training_part(timelines, horizon):
+    experiment = build("PopSASRec", timelines, train_horizon=horizon, MAX_ITEM_LIST_LENGTH=4)
+    data, drawn = experiment.train_data.dataset, set()
+    last = dict(zip(*(part.tolist() for part in data.stretches_of_rows()[::2])))
+    items = data.history.items.tolist()
+    for _ in range(20):
+        for batch in experiment.train_data:
+            places, _ = data.history.window(batch["user_id"], batch["history_end"], 4)
+            for row, column in torch.nonzero(batch["next_items"]).tolist():
+                start = int(places[row, column]) + 1
+                reach = items[start : min(start + horizon, last[int(batch["user_id"][row])] + 1)]
+                found = int(batch["next_items"][row, column])
+                assert found in reach
+                drawn.add(reach.index(found))
+    assert (len(drawn) > 1) == (horizon > 1)

@@ -17,7 +17,7 @@ def test_every_play_is_a_target_once_and_no_window_is_wasted(sizes, length, seed
     tiles = lay_tiles(first, last, length, torch.Generator().manual_seed(seed))
     covered = [
         (user, place)
-        for user, end, n in zip(*(part.tolist() for part in tiles))
+        for user, end, _, n in zip(*(part.tolist() for part in tiles))
         for place in range(end - n + 1, end + 1)
     ]
     assert sorted(covered) == [(u, p) for u in range(len(sizes)) for p in range(first[u], last[u] + 1)]
@@ -36,4 +36,4 @@ def test_borders_differ_from_epoch_to_epoch():
 
 def test_a_short_history_is_one_window():
     tiles = lay_tiles(torch.tensor([4]), torch.tensor([8]), 5)
-    assert [part.tolist() for part in tiles] == [[0], [8], [5]]
+    assert [part.tolist() for part in tiles] == [[0], [8], [8], [5]]

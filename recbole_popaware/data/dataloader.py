@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from recbole_popaware.data.targets import GradedTargets
-from recbole_popaware.data.tiles import Tiles, lay_tiles
+from recbole_popaware.data.tiles import lay_tiles
 
 
 class TiledTrainDataLoader(TrainDataLoader):
@@ -20,7 +20,8 @@ class TiledTrainDataLoader(TrainDataLoader):
 
     Windows are laid anew, at random, for each epoch; before the first one the length is that of one lay.
     The interaction has stock's fields for the window's newest target, and the one that ``NEXT_ITEMS_FIELD``
-    names: ``[B, L]`` the play after each place of the window, 0 where it is no target.
+    names: ``[B, L]`` the play after each place of the window, 0 where it is no target. With
+    ``train_horizon`` H > 1 it is one of the next H plays instead, drawn anew for each epoch.
 
     Raises:
         UsageError: If a user's training rows are no stretch of time.
@@ -46,14 +47,21 @@ class TiledTrainDataLoader(TrainDataLoader):
         places, inside = dataset.history.window(users, ends, dataset.max_item_list_len)
         number = places - ends.unsqueeze(1)  # -1 at the newest place
         trained = inside & (number >= -self._tiles.targets[chosen].unsqueeze(1))
-        following = dataset.history.items[(places + 1).clamp_(max=len(dataset.history.items) - 1)]
+        following = dataset.history.items[self._following(places, self._tiles.lasts[chosen])]
         batch.update(Interaction({self.config["NEXT_ITEMS_FIELD"]: following.where(trained, 0)}))
         return batch
+
+    def _following(self, places: Tensor, last: Tensor) -> Tensor:
+        """Draw a place for the target of each place ``[B, L]``, up to the user's last one ``[B]``."""
+        left = (last.unsqueeze(1) - places).clamp_(1, self.config["train_horizon"])
+        draw = torch.rand(places.shape, generator=self.generator)
+        following = places + 1 + (draw * left).long()
+        return following.clamp_(max=len(self._dataset.history.items) - 1)
 
     def _lay(self, generator: torch.Generator) -> None:
         length = self._dataset.max_item_list_len
         tiles = lay_tiles(self._first, self._last, length, generator)
-        self._tiles = Tiles(self._users[tiles.users], tiles.ends, tiles.targets)
+        self._tiles = tiles._replace(users=self._users[tiles.users], lasts=self._last[tiles.users])
         indices = object.__getattribute__(self, "dataset")  # torch's sampler asks this list for its length
         indices[:] = range(len(tiles.ends))
 

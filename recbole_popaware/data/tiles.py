@@ -14,12 +14,14 @@ class Tiles(NamedTuple):
     Attributes:
         users: ``[W]`` number of the user.
         ends: ``[W]`` place of each window's newest target; its inputs are the plays before.
+        lasts: ``[W]`` place of the user's last target.
         targets: ``[W]`` how many of the newest places have a target of their own; the places before them
             are context, whose targets belong to the next window.
     """
 
     users: Tensor
     ends: Tensor
+    lasts: Tensor
     targets: Tensor
 
 
@@ -44,4 +46,4 @@ def lay_tiles(first: Tensor, last: Tensor, length: int, generator: torch.Generat
     number = torch.arange(len(user)) - before[user]
     ends = torch.where(number == 0, last[user], last[user] - newest[user] - (number - 1) * length)
     targets = torch.where(number == 0, newest[user], (ends - first[user] + 1).clamp(max=length))
-    return Tiles(user, ends, targets)
+    return Tiles(user, ends, last[user], targets)
