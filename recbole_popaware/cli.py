@@ -14,6 +14,8 @@ from recbole_popaware.errors import UsageError
 DESCRIPTION = """Train and evaluate a sequential recommender: PopSASRec, PopBERT4Rec, MostPop,
 PersonalizedMostPop, or any sequential model of RecBole. Every property may be given as --key=value."""
 
+TOPOLOGY = ("nproc", "world_size", "ip", "port", "group_offset")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
@@ -30,11 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             if not (word.startswith("--") and "=" in word):
                 raise UsageError(f"[{word}] is not understood; properties are given as --key=value")
         warnings.filterwarnings("ignore", module=r"recbole\.")  # RecBole's to mend, not the user's
-        from recbole_popaware.config import Config  # takes seconds, and --help needs none of it
-        from recbole_popaware.quick_start import train_and_evaluate
+        from recbole_popaware.distributed import Topology  # takes seconds, and --help needs none of it
+        from recbole_popaware.launch import Request, run
 
-        config = Config(known.model, known.dataset, known.config_files, argv=properties)
-        result = train_and_evaluate(config)
+        files = tuple(known.config_files or ())
+        request = Request(known.model, known.dataset, files, argv=tuple(properties))
+        result = run(request, Topology(*(getattr(known, name) for name in TOPOLOGY)))
     except ModuleNotFoundError as error:
         version = ".".join(map(str, sys.version_info[:2]))
         print(f"error: {error}, for Python {version}; see 'Installing' in README.md", file=sys.stderr)
@@ -45,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    print(report(result))
+    if result is not None:
+        print(report(result))
     return 0
 
 
@@ -55,6 +59,12 @@ def parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--model", "-m", help="name of the model (required here or in a file)")
     parser.add_argument("--dataset", "-d", help="name of the data set (default: the demo data)")
     parser.add_argument("--config_files", nargs="+", help="property files (YAML), later ones win")
+    several = parser.add_argument_group("several processes")
+    several.add_argument("--nproc", type=int, default=1, help="processes on this machine (default: 1)")
+    several.add_argument("--world_size", type=int, default=-1, help="processes on all machines")
+    several.add_argument("--ip", default="localhost", help="address of the first machine")
+    several.add_argument("--port", type=int, help="port of the first machine where they meet")
+    several.add_argument("--group_offset", type=int, default=0, help="processes on the machines before this")
     parser.add_argument("--version", action="version", version=__version__)
     return parser.parse_known_args(words)
 

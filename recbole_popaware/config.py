@@ -17,6 +17,7 @@ from recbole.evaluator.register import metrics_dict
 from recbole.utils import ModelType
 
 from recbole_popaware import compat, properties
+from recbole_popaware.distributed import PROCESS_PROPERTIES, join_group
 from recbole_popaware.errors import UsageError
 from recbole_popaware.evaluator.base import UserMeasure
 from recbole_popaware.evaluator.evaluator import register_measures
@@ -141,7 +142,8 @@ class Config(recbole.config.Config):
             raise UsageError(f"loss_type is [{final.get('loss_type')}], but must be CE or BPR")
         properties.check(final)
         names = {"model": self.model, "dataset": self.dataset}
-        self._settings = {k: _literal(v) for k, v in {**final, **names}.items() if _is_plain(v)}
+        lasting = {k: v for k, v in {**final, **names}.items() if k not in PROCESS_PROPERTIES}
+        self._settings = {k: _literal(v) for k, v in lasting.items() if _is_plain(v)}
         return final
 
     def _set_default_parameters(self) -> None:
@@ -159,6 +161,13 @@ class Config(recbole.config.Config):
             raise UsageError(
                 f"{', '.join(ours)} need eval_args mode [full], where the whole catalogue is ranked"
             )
+
+    def _init_device(self) -> None:
+        rank = self.final_config_dict.pop("local_rank", None)
+        super()._init_device()
+        if rank is not None:  # one of several processes, which stock lets meet on GPUs only
+            self.final_config_dict["local_rank"] = rank
+            join_group(self.final_config_dict)
 
     def _warn_of_unknown_names(self, final: dict[str, Any]) -> None:
         known = {

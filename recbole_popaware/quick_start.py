@@ -15,6 +15,7 @@ from recbole.utils import init_logger, init_seed
 
 from recbole_popaware.config import Config
 from recbole_popaware.data.utils import create_dataset, data_preparation
+from recbole_popaware.distributed import is_first
 from recbole_popaware.errors import UsageError
 from recbole_popaware.trainer import read_checkpoint
 from recbole_popaware.utils import get_trainer
@@ -64,7 +65,8 @@ def run_recbole_popaware(
 def train_and_evaluate(config: Config, saved: bool = True) -> dict[str, Any]:
     """Do what :func:`run_recbole_popaware` does for settings that are read already."""
     init_seed(config["seed"], config["reproducibility"])
-    init_logger(config)
+    if is_first(config):
+        init_logger(config)
     logger.info(config)
     experiment = prepare(config)
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, experiment.model)
@@ -80,7 +82,7 @@ def train_and_evaluate(config: Config, saved: bool = True) -> dict[str, Any]:
         experiment.test_data, load_best_model=saved, show_progress=config["show_progress"]
     )
     trainer.tensorboard.close()
-    if config["save_per_user"]:
+    if config["save_per_user"] and is_first(config):
         names = experiment.dataset.field2id_token[config["USER_ID_FIELD"]]
         per_user = Path(trainer.saved_model_file).with_suffix(".per_user.parquet")
         trainer.evaluator.per_user(names).to_parquet(per_user, index=False)

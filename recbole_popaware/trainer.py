@@ -11,9 +11,11 @@ from typing import Any
 import recbole.trainer
 import torch
 
+from recbole_popaware.distributed import DistributedTraining, is_first
 from recbole_popaware.errors import UsageError
 from recbole_popaware.evaluator.collector import PopAwareCollector
 from recbole_popaware.evaluator.evaluator import PopAwareEvaluator
+from recbole_popaware.tensorboard import ValidationCurves
 
 logger = getLogger(__name__)
 
@@ -49,7 +51,7 @@ def read_checkpoint(
     return checkpoint
 
 
-class TrainerAdapter:
+class TrainerAdapter(ValidationCurves, DistributedTraining):
     """Mixin before a RecBole trainer; differs from stock in its evaluation and in its checkpoints.
 
     Stock pickles its ``Config`` into a checkpoint. Ours holds the settings as JSON text, loads with
@@ -66,12 +68,12 @@ class TrainerAdapter:
     saved_model_file: str
 
     def __init__(self, config: Any, model: Any) -> None:
-        super().__init__(config, model)  # type: ignore[call-arg]  # the trainer behind the mixin
+        super().__init__(config, model)
         self.eval_collector = PopAwareCollector(config)
         self.evaluator = PopAwareEvaluator(config)
 
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
-        if self.config["local_rank"] != 0:
+        if not is_first(self.config):
             return
         file = Path(kwargs.pop("saved_model_file", self.saved_model_file))
         state = {
