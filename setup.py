@@ -22,7 +22,7 @@ setup(
     ],
     package_dir={"recbole_popaware.properties": "properties"},
     package_data={
-        "recbole_popaware.properties": ["*.yaml", "*/*.yaml"],
+        "recbole_popaware.properties": ["*.yaml", "*/*.yaml", "*/*.hyper"],
         "recbole_popaware": ["dataset_example/*/*"],
     },
     install_requires=[

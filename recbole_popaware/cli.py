@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -15,6 +16,11 @@ DESCRIPTION = """Train and evaluate a sequential recommender: PopSASRec, PopBERT
 PersonalizedMostPop, or any sequential model of RecBole. Every property may be given as --key=value."""
 
 TOPOLOGY = ("nproc", "world_size", "ip", "port", "group_offset")
+SHOWN_TRIALS = 5
+SEARCH = (
+    *("params_file", "algo", "max_evals", "output_file", "display_file"),
+    *("tool", "ray_address", "workers"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,12 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if not (word.startswith("--") and "=" in word):
                 raise UsageError(f"[{word}] is not understood; properties are given as --key=value")
         warnings.filterwarnings("ignore", module=r"recbole\.")  # RecBole's to mend, not the user's
-        from recbole_popaware.distributed import Topology  # takes seconds, and --help needs none of it
-        from recbole_popaware.launch import Request, run
-
-        files = tuple(known.config_files or ())
-        request = Request(known.model, known.dataset, files, argv=tuple(properties))
-        result = run(request, Topology(*(getattr(known, name) for name in TOPOLOGY)))
+        told = carry_out(known, properties)
     except ModuleNotFoundError as error:
         version = ".".join(map(str, sys.version_info[:2]))
         print(f"error: {error}, for Python {version}; see 'Installing' in README.md", file=sys.stderr)
@@ -48,9 +49,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    if result is not None:
-        print(report(result))
+    if told is not None:
+        print(told)
     return 0
+
+
+def carry_out(known: argparse.Namespace, properties: Sequence[str]) -> str | None:
+    """Train, or search where a params file is given; what to print, if anything."""
+    from recbole_popaware.distributed import Topology  # takes seconds, and --help needs none of it
+    from recbole_popaware.launch import Request, run
+
+    request = Request(known.model, known.dataset, tuple(known.config_files or ()), argv=tuple(properties))
+    topology = Topology(**_given(known, TOPOLOGY))
+    search = _given(known, SEARCH)
+    if not search:
+        result = run(request, topology)
+        return None if result is None else report(result)
+    if "params_file" not in search:
+        raise UsageError(f"--{min(search)} is for a search, which needs a --params_file too")
+    if not topology.is_one_process:
+        raise UsageError("a search has one process a trial; for several trials at once say --tool=ray")
+    from recbole_popaware.tuning.options import Options
+    from recbole_popaware.tuning.tune import tune
+
+    return report_search(tune(request, Options(**search)))
+
+
+def _given(known: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name, value in vars(known).items() if name in names and value is not None}
 
 
 def parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -60,11 +86,24 @@ def parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--dataset", "-d", help="name of the data set (default: the demo data)")
     parser.add_argument("--config_files", nargs="+", help="property files (YAML), later ones win")
     several = parser.add_argument_group("several processes")
-    several.add_argument("--nproc", type=int, default=1, help="processes on this machine (default: 1)")
-    several.add_argument("--world_size", type=int, default=-1, help="processes on all machines")
-    several.add_argument("--ip", default="localhost", help="address of the first machine")
+    several.add_argument("--nproc", type=int, help="processes on this machine (default: 1)")
+    several.add_argument("--world_size", type=int, help="processes on all machines (default: of this one)")
+    several.add_argument("--ip", help="address of the first machine (default: localhost)")
     several.add_argument("--port", type=int, help="port of the first machine where they meet")
-    several.add_argument("--group_offset", type=int, default=0, help="processes on the machines before this")
+    several.add_argument(
+        "--group_offset", type=int, help="processes on the machines before this (default: 0)"
+    )
+    search = parser.add_argument_group("search for good properties (docs/tuning.md)")
+    search.add_argument("--params_file", help="the properties to tune and their values (.hyper)")
+    search.add_argument("--algo", help="exhaustive (default), random or bayes")
+    search.add_argument("--max_evals", type=int, help="most trials (default: all of a grid, or else 100)")
+    search.add_argument("--output_file", help="results; a search goes on with what it finds there")
+    search.add_argument("--display_file", help="HTML file for a picture of the scores")
+    search.add_argument("--tool", help="hyperopt (default): one after the other; ray: many at once")
+    search.add_argument("--ray_address", help="a running Ray cluster (default: start Ray here)")
+    search.add_argument(
+        "--workers", type=int, help="with ray: trials at once (default: what there is room for)"
+    )
     parser.add_argument("--version", action="version", version=__version__)
     return parser.parse_known_args(words)
 
@@ -86,3 +125,31 @@ def report(result: dict[str, Any]) -> str:
     if result["checkpoint"]:
         lines.append(f"weights of the best one: {result['checkpoint']}")
     return "\n".join(lines)
+
+
+def report_search(search: Any) -> str:
+    """Lay out the best trials of a finished search, and how to train the best one again."""
+    from texttable import Texttable
+
+    best, config = search.best, search.study.config
+    measure = config["valid_metric"].lower()
+    ranked = [trial for trial in search.trials if trial.score is not None]
+    ranked.sort(key=lambda trial: trial.score, reverse=best.bigger)
+    table = Texttable(max_width=0)
+    table.set_deco(Texttable.HEADER)
+    table.set_cols_dtype(["t", "t", "t"])
+    table.set_cols_align(["r", "r", "l"])
+    table.add_row([f"{measure}, validation", "test", "properties"])
+    for trial in ranked[:SHOWN_TRIALS]:
+        words = " ".join(f"--{name}={_quoted(value)}" for name, value in trial.params.items())
+        table.add_row([f"{trial.score:.4f}", f"{trial.test[measure]:.4f}", words])
+    failed = len(search.trials) - len(ranked)
+    lines = ["", f"{config['model']} on {config['dataset']}", "", table.draw(), ""]
+    lines.append(f"trials: {len(search.trials)}" + (f", {failed} of them failed" if failed else ""))
+    lines.append(f"all results: {search.study.results.file}")
+    lines.append(f"weights of the best one: {best.checkpoint or 'not kept'}")
+    return "\n".join(lines)
+
+
+def _quoted(value: Any) -> str:
+    return shlex.quote(str(value))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import json
 import sys
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from recbole.utils import ModelType
 
 from recbole_popaware import compat, properties
 from recbole_popaware.distributed import PROCESS_PROPERTIES, join_group
-from recbole_popaware.errors import UsageError
+from recbole_popaware.errors import UsageError, did_you_mean
 from recbole_popaware.evaluator.base import UserMeasure
 from recbole_popaware.evaluator.evaluator import register_measures
 from recbole_popaware.utils import get_model
@@ -169,15 +168,17 @@ class Config(recbole.config.Config):
             self.final_config_dict["local_rank"] = rank
             join_group(self.final_config_dict)
 
+    def known_names(self) -> set[str]:
+        """Names of all properties that this package or RecBole reads."""
+        of_recbole = (name for names in self.parameters.values() for name in names)
+        return {*self.internal_config_dict, *of_recbole}
+
     def _warn_of_unknown_names(self, final: dict[str, Any]) -> None:
-        known = {
-            *self.internal_config_dict,
-            *(n for names in self.parameters.values() for n in names),
-        }
+        known = self.known_names()
         for name in sorted(set(self.external_config_dict) - known):
-            near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
+            near = did_you_mean(name, known)
             if near:
-                logger.warning("property [%s] is not known; did you mean [%s]?", name, near[0])
+                logger.warning("property [%s] is not known%s", name, near)
 
 
 def _literal(value: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 from recbole.utils import init_logger, init_seed
 
 from recbole_popaware.config import Config
-from recbole_popaware.data.utils import create_dataset, data_preparation
+from recbole_popaware.data.utils import SharedData, create_dataset, data_preparation
 from recbole_popaware.distributed import is_first
 from recbole_popaware.errors import UsageError
 from recbole_popaware.trainer import read_checkpoint
@@ -68,7 +68,12 @@ def train_and_evaluate(config: Config, saved: bool = True) -> dict[str, Any]:
     if is_first(config):
         init_logger(config)
     logger.info(config)
-    experiment = prepare(config)
+    return train_and_test(prepare(config), saved)
+
+
+def train_and_test(experiment: Experiment, saved: bool = True) -> dict[str, Any]:
+    """Train a model that is ready, evaluate it and describe the outcome; see :func:`run_recbole_popaware`."""
+    config = experiment.config
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, experiment.model)
     started = perf_counter()
     best_score, best_result = trainer.fit(
@@ -100,14 +105,18 @@ def train_and_evaluate(config: Config, saved: bool = True) -> dict[str, Any]:
     }
 
 
-def prepare(config: Config) -> Experiment:
+def prepare(config: Config, shared: SharedData | None = None) -> Experiment:
     """Load and split the data, and build the model on the training part.
+
+    Args:
+        config: The settings.
+        shared: Data loaded before, to be used again where they fit.
 
     Raises:
         UsageError: If the data cannot be split or the model refuses a property.
     """
     try:
-        dataset = create_dataset(config)
+        dataset = create_dataset(config) if shared is None else shared.dataset(config)
         logger.info(dataset)
         loaders = train_data, valid_data, test_data = data_preparation(config, dataset)
     except NotImplementedError as error:
