@@ -7,6 +7,8 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = (HERE / "recbole_popaware" / "__init__.py").read_text().split('__version__ = "')[1].split('"')[0]
 
+TUNE = ["hyperopt>=0.3; python_version >= '3.10'", "plotly>=5"]  # Ray: see requirements-ray.txt
+
 setup(
     name="recbole-popaware",
     version=VERSION,
@@ -37,7 +39,8 @@ setup(
         "tqdm>=4.60",
     ],
     extras_require={
-        "test": ["pytest>=8", "hypothesis>=6.100", "ruff", "mypy", "types-PyYAML", "setuptools>=70"],
+        "tune": TUNE,
+        "test": [*TUNE, "pytest>=8", "hypothesis>=6.100", "ruff", "mypy", "types-PyYAML", "setuptools>=70"],
     },
     entry_points={
         "console_scripts": [

@@ -133,7 +133,8 @@ def report_search(search: Any) -> str:
 
     best, config = search.best, search.study.config
     measure = config["valid_metric"].lower()
-    ranked = [trial for trial in search.trials if trial.score is not None]
+    distinct = {trial.key: trial for trial in search.trials}.values()  # a point may be drawn twice
+    ranked = [trial for trial in distinct if trial.score is not None]
     ranked.sort(key=lambda trial: trial.score, reverse=best.bigger)
     table = Texttable(max_width=0)
     table.set_deco(Texttable.HEADER)
@@ -143,9 +144,10 @@ def report_search(search: Any) -> str:
     for trial in ranked[:SHOWN_TRIALS]:
         words = " ".join(f"--{name}={_quoted(value)}" for name, value in trial.params.items())
         table.add_row([f"{trial.score:.4f}", f"{trial.test[measure]:.4f}", words])
-    failed = len(search.trials) - len(ranked)
-    lines = ["", f"{config['model']} on {config['dataset']}", "", table.draw(), ""]
-    lines.append(f"trials: {len(search.trials)}" + (f", {failed} of them failed" if failed else ""))
+    failed = len(distinct) - len(ranked)
+    rows = [line.rstrip() for line in table.draw().splitlines()]
+    lines = ["", f"{config['model']} on {config['dataset']}", "", *rows, ""]
+    lines.append(f"trials: {len(distinct)}" + (f", {failed} of them failed" if failed else ""))
     lines.append(f"all results: {search.study.results.file}")
     lines.append(f"weights of the best one: {best.checkpoint or 'not kept'}")
     return "\n".join(lines)

@@ -83,6 +83,9 @@ class SplitDataset:
         """Give the parts; who changes an attribute of one changes it for himself."""
         return [copy.copy(part) for part in self._parts]
 
+    def __str__(self) -> str:
+        return str(self._whole)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # asked before there is a data set: when this is unpickled
             raise AttributeError(name)

@@ -37,6 +37,7 @@ class RaySearch(Search):
                     search_alg=Proposals(self),
                     num_samples=-1,
                     max_concurrent_trials=self.options.workers,
+                    trial_dirname_creator=lambda trial: trial.trial_id,
                 ),
                 run_config=tune.RunConfig(
                     name="ray",
@@ -97,8 +98,11 @@ class Proposals(Searcher):
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Nothing to do: trials report once."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Ray writes its searchers to disk; a search goes on from its own results file
+
     def save(self, checkpoint_path: str) -> None:
-        """Nothing to save: the results file holds what is needed to go on."""
+        """Nothing to save, for the same reason."""
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing was saved."""
@@ -121,7 +125,8 @@ def _work(task: dict[str, Any], shared: SharedData) -> dict[str, Any]:
 def _cluster(address: str | None, workers: int | None) -> Iterator[None]:
     """Join a cluster, or start Ray on this machine; leave it at the end."""
     local = {} if address else {"num_cpus": workers, "include_dashboard": False}
-    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Ctrl-C ends the search, and not one trial
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Ctrl-C ends the search at once
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # the newer output cannot be switched off
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
     except (ConnectionError, ValueError, RuntimeError) as error:
