@@ -20,6 +20,8 @@ from recbole_popaware.distributed import PROCESS_PROPERTIES, join_group
 from recbole_popaware.errors import UsageError, did_you_mean
 from recbole_popaware.evaluator.base import UserMeasure
 from recbole_popaware.evaluator.evaluator import register_measures
+from recbole_popaware.model.losses import LOSS_TYPES
+from recbole_popaware.model.popularity_aware import PopularityAware
 from recbole_popaware.utils import get_model
 
 logger = getLogger(__name__)
@@ -135,15 +137,30 @@ class Config(recbole.config.Config):
     def _get_final_config_dict(self) -> dict[str, Any]:
         final: dict[str, Any] = super()._get_final_config_dict()
         self._warn_of_unknown_names(final)
-        if final.get("loss_type") == "CE" and final["MODEL_TYPE"] == ModelType.SEQUENTIAL:
+        ours = issubclass(self.model_class, PopularityAware)
+        if ours or (final.get("loss_type") == "CE" and final["MODEL_TYPE"] == ModelType.SEQUENTIAL):
             final["train_neg_sample_args"] = self.external_config_dict.get("train_neg_sample_args")
-        if not hasattr(self.model_class, "input_type") and final.get("loss_type") not in ("CE", "BPR"):
-            raise UsageError(f"loss_type is [{final.get('loss_type')}], but must be CE or BPR")
+        self._check_training(final, ours)
         properties.check(final)
         names = {"model": self.model, "dataset": self.dataset}
         lasting = {k: v for k, v in {**final, **names}.items() if k not in PROCESS_PROPERTIES}
         self._settings = {k: _literal(v) for k, v in lasting.items() if _is_plain(v)}
         return final
+
+    def _check_training(self, final: dict[str, Any], ours: bool) -> None:
+        accepted = LOSS_TYPES if ours else ("CE", "BPR")
+        if final.get("loss_type") not in accepted and (ours or not hasattr(self.model_class, "input_type")):
+            raise UsageError(f"loss_type is [{final.get('loss_type')}], but must be {' or '.join(accepted)}")
+        if final.get("train_targets") == "all" and not ours:
+            raise UsageError(
+                f"train_targets: all is not for {self.model}, which learns one target a row; "
+                f"PopSASRec and PopBERT4Rec with popularity_head: none learn all"
+            )
+        if ours and (final["train_neg_sample_args"] or {}).get("distribution", "none") != "none":
+            raise UsageError(
+                f"train_neg_sample_args are not for {self.model}, which draws its own negatives; "
+                f"say negatives, negative_sampling and shared_negatives"
+            )
 
     def _set_default_parameters(self) -> None:
         super()._set_default_parameters()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, distributed
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data.distributed import DistributedSampler
 
 from recbole_popaware.errors import UsageError
 
@@ -174,3 +175,14 @@ def gather_rows(mine: Tensor, n_rows: int) -> Tensor:
     parts = [torch.empty_like(mine) for _ in range(n_processes)]
     distributed.all_gather(parts, mine)
     return torch.stack(parts, dim=1).flatten(0, 1)[:n_rows]
+
+
+def resize_sampler(sampler: Any, n_rows: int) -> None:
+    """Let the sampler of one of several processes deal other rows; other samplers look themselves.
+
+    All processes must have as many rows, so that they have as many batches.
+    """
+    if isinstance(sampler, DistributedSampler):
+        sampler.dataset = range(n_rows)  # type: ignore[assignment]  # only its length is asked
+        sampler.num_samples = -(-n_rows // sampler.num_replicas)
+        sampler.total_size = sampler.num_samples * sampler.num_replicas

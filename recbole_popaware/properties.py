@@ -10,14 +10,15 @@ from typing import Any, Callable
 from recbole_popaware.data.targets import TARGETS
 from recbole_popaware.data.temporal_split import KEPT_USERS, TRAIN_UNTIL
 from recbole_popaware.errors import UsageError
-from recbole_popaware.model.popularity_head import FORMS
+from recbole_popaware.model.negatives import DISTRIBUTIONS
+from recbole_popaware.model.popularity_aware import HEADS
 
 _HERE = Path(__file__).parent
 # A wheel carries the files inside the package; a checkout has them beside it.
 FOLDER = _HERE / "properties" if (_HERE / "properties").is_dir() else _HERE.parent / "properties"
 EXAMPLES = _HERE / "dataset_example"
 
-HEADS = (*FORMS, "none")
+TRAIN_TARGETS = ("all", "next")
 PROTOCOLS = ("corrected", "paper")
 
 Check = tuple[Callable[[Any], bool], str]
@@ -41,6 +42,8 @@ _POSITIVE: Check = (lambda x: _is_number(x) and x > 0, "a number above 0")
 _SHARE: Check = (lambda x: _is_number(x) and 0 <= x < 1, "a number from 0 to below 1")
 _LENGTH: Check = (lambda x: x is None or whole(1)[0](x), "empty or a whole number, at least 1")
 
+_SWITCH: Check = (lambda x: isinstance(x, bool), "True or False")
+
 CHECKS: dict[str, Check] = {
     "epochs": whole(0),
     "eval_step": whole(0),
@@ -59,7 +62,14 @@ CHECKS: dict[str, Check] = {
     "hidden_dropout_prob": _SHARE,
     "attn_dropout_prob": _SHARE,
     "mask_ratio": (lambda x: _is_number(x) and 0 < x <= 1, "a number above 0, at most 1"),
+    "mask_last": (lambda x: _is_number(x) and 0 <= x <= 1, "a number from 0 to 1"),
+    "train_targets": one_of(TRAIN_TARGETS),
     "popularity_head": one_of(HEADS),
+    "share_embeddings": _SWITCH,
+    "negatives": whole(1),
+    "negative_sampling": one_of(DISTRIBUTIONS),
+    "shared_negatives": _SWITCH,
+    "gbce_t": (lambda x: _is_number(x) and 0 <= x <= 1, "a number from 0 to 1"),
     "history_window": _LENGTH,
     "window_fields": (lambda x: isinstance(x, (list, tuple)), "a list of fields"),
     "protocol": one_of(PROTOCOLS),
@@ -67,7 +77,7 @@ CHECKS: dict[str, Check] = {
     "train_until": one_of(TRAIN_UNTIL),
     "valid_users": _LENGTH,
     "targets": one_of(TARGETS),
-    "mask_history": (lambda x: isinstance(x, bool), "True or False"),
+    "mask_history": _SWITCH,
 }
 
 
@@ -80,6 +90,11 @@ def check(settings: Mapping[str, Any]) -> None:
     for name, (accepts, accepted) in CHECKS.items():
         if name in settings and not accepts(settings[name]):
             raise UsageError(f"{name} is [{settings[name]}], but must be {accepted}")
+    if settings.get("train_targets") == "all" and settings.get("transform"):
+        raise UsageError(
+            f"transform: {settings['transform']} changes windows, which have a target at every place; "
+            f"say --train_targets=next"
+        )
     _check_split(settings)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from logging import getLogger
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -49,7 +50,7 @@ def run_recbole_popaware(
         dataset: Data set name; default: the demo data.
         config_file_list: YAML files of properties, later ones win.
         config_dict: Properties that win over files; the command line wins over these.
-        saved: Keep the best weights in a checkpoint and evaluate those; without it, the last epoch's.
+        saved: Keep the checkpoint of the best weights. Those are evaluated in any case.
 
     Returns:
         ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result`` and ``test_result`` as RecBole
@@ -75,17 +76,23 @@ def train_and_test(experiment: Experiment, saved: bool = True) -> dict[str, Any]
     """Train a model that is ready, evaluate it and describe the outcome; see :func:`run_recbole_popaware`."""
     config = experiment.config
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, experiment.model)
+    if config["resume_from"]:
+        trainer.resume_checkpoint(config["resume_from"])
+    if saved:
+        return _train(config, experiment, trainer)
+    with TemporaryDirectory() as folder:
+        trainer.saved_model_file = str(Path(folder, "best.pth"))
+        return {**_train(config, experiment, trainer), "checkpoint": None}
+
+
+def _train(config: Config, experiment: Experiment, trainer: Any) -> dict[str, Any]:
+    """Train, and evaluate the weights of the best epoch."""
     started = perf_counter()
     best_score, best_result = trainer.fit(
-        experiment.train_data,
-        experiment.valid_data,
-        saved=saved,
-        show_progress=config["show_progress"],
+        experiment.train_data, experiment.valid_data, show_progress=config["show_progress"]
     )
     seconds = perf_counter() - started
-    test_result = trainer.evaluate(
-        experiment.test_data, load_best_model=saved, show_progress=config["show_progress"]
-    )
+    test_result = trainer.evaluate(experiment.test_data, show_progress=config["show_progress"])
     trainer.tensorboard.close()
     if config["save_per_user"] and is_first(config):
         names = experiment.dataset.field2id_token[config["USER_ID_FIELD"]]
@@ -101,7 +108,7 @@ def train_and_test(experiment: Experiment, saved: bool = True) -> dict[str, Any]
         "test_result": test_result,
         "epochs": len(trainer.train_loss_dict),
         "seconds": seconds,
-        "checkpoint": trainer.saved_model_file if saved else None,
+        "checkpoint": trainer.saved_model_file,
     }
 
 

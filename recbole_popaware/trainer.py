@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 from logging import getLogger
@@ -15,6 +16,7 @@ from recbole_popaware.distributed import DistributedTraining, is_first
 from recbole_popaware.errors import UsageError
 from recbole_popaware.evaluator.collector import PopAwareCollector
 from recbole_popaware.evaluator.evaluator import PopAwareEvaluator
+from recbole_popaware.random_state import read_random_state, restore_random_state
 from recbole_popaware.tensorboard import ValidationCurves
 
 logger = getLogger(__name__)
@@ -55,7 +57,8 @@ class TrainerAdapter(ValidationCurves, DistributedTraining):
     """Mixin before a RecBole trainer; differs from stock in its evaluation and in its checkpoints.
 
     Stock pickles its ``Config`` into a checkpoint. Ours holds the settings as JSON text, loads with
-    ``weights_only=True``, and replaces the old file in one step.
+    ``weights_only=True``, and replaces the old file in one step. It also knows what training needs to go on
+    as if it had not stopped: the state of the random numbers, the losses and the best result so far.
     """
 
     config: Any
@@ -66,11 +69,28 @@ class TrainerAdapter(ValidationCurves, DistributedTraining):
     start_epoch: int
     best_valid_score: float
     saved_model_file: str
+    best_valid_result: Any
+    train_loss_dict: dict[int, float]
+    _valid_result: Any = None  # the latest; stock notes the best one only after it has saved
+    _generator: torch.Generator
+    _resumed: dict[str, Any] | None = None
 
     def __init__(self, config: Any, model: Any) -> None:
         super().__init__(config, model)
+        self._generator = torch.Generator()
         self.eval_collector = PopAwareCollector(config)
         self.evaluator = PopAwareEvaluator(config)
+
+    def fit(self, train_data: Any, *args: Any, **kwargs: Any) -> Any:
+        """Train; see stock. After :meth:`resume_checkpoint`, random numbers go on where they were."""
+        self._generator = train_data.generator
+        if self._resumed is not None:
+            restore_random_state(self._resumed, self._generator)
+        return super().fit(train_data, *args, **kwargs)  # type: ignore[misc]
+
+    def _valid_epoch(self, *args: Any, **kwargs: Any) -> Any:
+        score, self._valid_result = super()._valid_epoch(*args, **kwargs)
+        return score, self._valid_result
 
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
         if not is_first(self.config):
@@ -88,6 +108,9 @@ class TrainerAdapter(ValidationCurves, DistributedTraining):
                 if not isinstance(value, torch.nn.Module)  # DIN's; its weights are in state_dict already
             },
             "optimizer": self.optimizer.state_dict(),
+            "best_valid_result": {k: float(v) for k, v in (self._valid_result or {}).items()},
+            "train_loss": dict(self.train_loss_dict),
+            "random": read_random_state(self._generator),
         }
         unfinished = file.with_name(file.name + ".part")
         try:
@@ -99,15 +122,29 @@ class TrainerAdapter(ValidationCurves, DistributedTraining):
             logger.info("Saving current: %s", file)
 
     def resume_checkpoint(self, resume_file: str | os.PathLike[str]) -> None:
-        """Go on from a checkpoint of ours: weights, optimiser and the count of epochs."""
+        """Go on from a checkpoint of ours, as training would have gone on from there.
+
+        Raises:
+            UsageError: If it is not a checkpoint of ours, or of another model or data set.
+        """
         checkpoint = read_checkpoint(resume_file, self.device)
+        settings = json.loads(checkpoint["settings"])
+        for name in ("model", "dataset"):
+            if settings[name] != self.config[name]:
+                raise UsageError(f"{resume_file} is of {name} {settings[name]}, not {self.config[name]}")
         self.saved_model_file = os.fspath(resume_file)
         self.start_epoch = checkpoint["epoch"] + 1
         self.cur_step = checkpoint["cur_step"]
         self.best_valid_score = checkpoint["best_valid_score"]
-        self.model.load_state_dict(checkpoint["state_dict"])
+        self.best_valid_result = checkpoint["best_valid_result"] or None
+        self.train_loss_dict.update(checkpoint["train_loss"])
+        self._resumed = checkpoint["random"]
+        try:
+            self.model.load_state_dict(checkpoint["state_dict"])
+            self.optimizer.load_state_dict(checkpoint["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            raise UsageError(f"{resume_file} does not fit the model as it is set up now: {error}") from error
         self.model.load_other_parameter(checkpoint["other_parameter"])
-        self.optimizer.load_state_dict(checkpoint["optimizer"])
         logger.info("Resuming from epoch %d of %s", self.start_epoch, resume_file)
 
 

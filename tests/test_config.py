@@ -69,7 +69,26 @@ def test_recbole_s_own_lists_do_not_leak():
 def test_cross_entropy_needs_no_word_on_negatives(model):
     assert Config(model, argv=())["train_neg_sample_args"]["distribution"] == "none"
     bpr = Config(model, config_dict={"loss_type": "BPR"}, argv=())
-    assert bpr["train_neg_sample_args"]["distribution"] == "uniform"
+    drawn = "none" if model == "PopSASRec" else "uniform"  # ours draw their own
+    assert bpr["train_neg_sample_args"]["distribution"] == drawn
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "told"),
+    [
+        ("SASRec", {"train_targets": "all"}, "one target a row"),
+        ("SASRec", {"loss_type": "gBCE"}, "CE or BPR"),
+        ("PopSASRec", {"loss_type": "hinge"}, "SampledCE"),
+        ("PopSASRec", {"transform": "mask_itemseq"}, "train_targets=next"),
+        ("PopGSASRec", {"negatives": 0}, "negatives"),
+        ("PopGSASRec", {"gbce_t": 1.5}, "gbce_t"),
+        ("PopBERT4Rec", {"mask_last": 2}, "mask_last"),
+        ("PopSASRec", {"share_embeddings": "yes"}, "share_embeddings"),
+    ],
+)
+def test_training_that_cannot_work_is_refused(model, settings, told):
+    with pytest.raises(UsageError, match=told):
+        Config(model, config_dict=settings, argv=())
 
 
 def test_settings_survive_as_text():

@@ -4,37 +4,39 @@ import pytest
 import torch
 from conftest import build
 from recbole.model.sequential_recommender import BERT4Rec
-from recbole.utils import init_seed
 from torch.nn.functional import cross_entropy
 
+from recbole_popaware.model import losses, popularity_aware
+from recbole_popaware.model.encoder import encode
 from recbole_popaware.model.popularity_head import FORMS, PopularityHead
 
 PAIRS = [("SASRec", "PopSASRec"), ("BERT4Rec", "PopBERT4Rec")]
-SHARED = {"hidden_dropout_prob": 0.3, "attn_dropout_prob": 0.3}
+SAME_TRAINING = {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "train_batch_size": 64}
 
 
-def outputs(experiment):
-    """Loss, gradients and scores of one model under a fixed seed."""
-    init_seed(11, True)  # the batch draws masks and negatives, the loss draws dropout
-    model, batch = experiment.model, next(iter(experiment.train_data))
-    model.train()
-    loss = model.calculate_loss(batch)
-    loss.backward()
-    model.eval()
-    with torch.no_grad():
-        scores = model.full_sort_predict(batch), model.predict(batch)
-    return loss, [p.grad for p in model.parameters()], *scores
-
-
-@pytest.mark.parametrize("loss_type", ["CE", "BPR"])
 @pytest.mark.parametrize(("stock", "ours"), PAIRS)
-def test_without_the_head_everything_equals_stock_bit_for_bit(toy, stock, ours, loss_type):
-    settings = {**toy, **SHARED, "loss_type": loss_type}
-    expected = build(stock, settings)
-    actual = build(ours, settings, popularity_head="none")
-    assert actual.model.state_dict().keys() == expected.model.state_dict().keys()
-    for one, other in zip(outputs(actual), outputs(expected)):
-        torch.testing.assert_close(one, other, atol=0, rtol=0)
+def test_without_the_head_weights_and_scores_are_stock_s(toy, stock, ours):
+    expected, actual = build(stock, toy), build(ours, toy, popularity_head="none")
+    weights, stock_weights = actual.model.state_dict(), expected.model.state_dict()
+    assert weights.keys() == stock_weights.keys()
+    assert all(torch.equal(weights[name], stock_weights[name]) for name in weights)
+    batch = next(iter(expected.test_data))[0]
+    with torch.no_grad():
+        for method in ("full_sort_predict", "predict"):
+            one, other = (getattr(e.model, method)(batch) for e in (actual, expected))
+            torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
+
+
+def test_without_the_head_loss_and_gradients_are_stock_s(toy):
+    found = []
+    for name in ("SASRec", "PopSASRec"):
+        extra = {} if name == "SASRec" else {"popularity_head": "none", "train_targets": "next"}
+        experiment = build(name, {**toy, **SAME_TRAINING}, **extra)
+        loss = experiment.model.calculate_loss(next(iter(experiment.train_data)))
+        loss.backward()
+        found.append([loss, *(p.grad for p in experiment.model.parameters())])
+    for one, other in zip(*found):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
@@ -51,46 +53,110 @@ def test_scores_are_stock_plus_head(toy, stock, ours, form):
         torch.testing.assert_close(aware.model.predict(batch), chosen)
 
 
-def test_popsasrec_ce_is_the_cross_entropy_of_the_summed_scores(toy):
-    experiment = build("PopSASRec", toy)
+def dense_scores(model, windows, places):
+    """Scores of all items at each place of windows, the head's over what stands up to it: ``[B, L, N]``."""
+    hidden = encode(model.trm_encoder, model.embed(windows), None)
+    table = model.item_embedding if model.output_embedding is None else model.output_embedding
+    scores = hidden @ table.weight.T
+    heads = [model.popularity_head(windows[:, : place + 1]) for place in places]
+    return scores + torch.stack(heads, dim=1)
+
+
+@pytest.mark.parametrize("share", [True, False])
+@pytest.mark.parametrize("targets", ["all", "next"])
+def test_ce_is_the_cross_entropy_of_the_summed_scores(toy, targets, share):
+    experiment = build("PopSASRec", toy, train_targets=targets, share_embeddings=share)
+    model, batch = experiment.model, next(iter(experiment.train_data))
+    if targets == "next":
+        expected = cross_entropy(model.full_sort_predict(batch), batch["item_id"])
+    else:
+        following = batch["next_items"]
+        assert (following > 0).sum() > len(following)
+        scores = dense_scores(model, batch["item_id_list"], range(following.size(1)))
+        expected = cross_entropy(scores[following > 0], following[following > 0])
+    torch.testing.assert_close(model.calculate_loss(batch), expected)
+
+
+@pytest.mark.parametrize("loss_type", ["SampledCE", "BPR", "BCE", "gBCE"])
+@pytest.mark.parametrize("shared", [True, False])
+def test_sampled_losses_are_those_of_the_summed_scores(toy, loss_type, shared):
+    settings = {"loss_type": loss_type, "shared_negatives": shared, "negatives": 6}
+    experiment = build("PopSASRec", toy, **settings)
+    model, batch = experiment.model, next(iter(experiment.train_data))
+    windows, following = batch["item_id_list"], batch["next_items"]
+    scores = dense_scores(model, windows, range(windows.size(1)))[following > 0]
+    targets = following[following > 0]
+    torch.manual_seed(3)
+    drawn = model.negatives(None if shared else len(targets))
+    items = drawn.items.expand(len(targets), -1)
+    positive, negative = scores.gather(1, targets[:, None]).squeeze(1), scores.gather(1, items)
+    mask = items != targets[:, None]
+    expected = {
+        "SampledCE": lambda: losses.sampled_ce(positive, negative, mask, drawn.log_expected),
+        "BPR": lambda: losses.bpr(positive, negative, mask),
+        "BCE": lambda: losses.bce(positive, negative, mask),
+        "gBCE": lambda: losses.bce(positive, negative, mask, model.beta),
+    }[loss_type]().mean()
+    torch.manual_seed(3)
+    torch.testing.assert_close(model.calculate_loss(batch), expected)
+    assert model.popularity_head.form == ("sigmoid" if "BCE" in loss_type else "softmax")
+
+
+@pytest.mark.parametrize("settings", [{"loss_type": "CE"}, {"loss_type": "gBCE", "shared_negatives": False}])
+def test_pieces_of_a_batch_give_the_same_loss_and_gradients(toy, settings, monkeypatch):
+    experiment = build("PopSASRec", toy, **settings)
+    model, batch = experiment.model, next(iter(experiment.train_data))
+    found = []
+    for size in (popularity_aware.SCORES_AT_ONCE, 200):
+        monkeypatch.setattr(popularity_aware, "SCORES_AT_ONCE", size)
+        torch.manual_seed(3)
+        model.zero_grad()
+        loss = model.calculate_loss(batch)
+        loss.backward()
+        found.append([loss, *(p.grad.clone() for p in model.parameters())])
+    for one, other in zip(*found):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("targets", ["all", "next"])
+def test_popbert4rec_loss_equals_a_loop_over_masked_places(toy, targets):
+    model = (experiment := build("PopBERT4Rec", toy, train_targets=targets, mask_ratio=0.4)).model
     batch = next(iter(experiment.train_data))
-    expected = cross_entropy(experiment.model.full_sort_predict(batch), batch["item_id"])
-    torch.testing.assert_close(experiment.model.calculate_loss(batch), expected)
+    torch.manual_seed(5)
+    draw, ends = torch.rand(batch["item_id_list"].shape), torch.rand(len(batch), 1)
+    expected = []
+    for row in range(len(batch)):
+        length = int(batch["item_length"][row])
+        window = [*batch["item_id_list"][row, 1:length].tolist(), int(batch["item_id"][row])]
+        masked = [bool(draw[row, p] < 0.4) for p in range(length)]
+        masked[-1] |= bool(ends[row] < model.mask_last)
+        seen = [model.mask_token if hidden else item for item, hidden in zip(window, masked)]
+        seen = torch.tensor([seen + [0] * (model.max_seq_length - length)])
+        scores = model(seen)[0] @ model.item_embedding.weight[: model.n_items].T + model.output_bias
+        scores = scores + model.popularity_head(seen)
+        expected += [cross_entropy(scores[p], torch.tensor(window[p])) for p in range(length) if masked[p]]
+    torch.manual_seed(5)
+    torch.testing.assert_close(model.calculate_loss(batch), torch.stack(expected).mean())
 
 
-def test_popsasrec_bpr_compares_the_summed_scores(toy):
-    experiment = build("PopSASRec", toy, loss_type="BPR")
+def test_a_mask_at_the_first_place_is_a_target(toy):
+    model = build("PopBERT4Rec", toy).model
+    windows = torch.tensor([[3, 0, 0, 0, 0, 0, 0, 0]])
+    assert model._choose(windows, torch.tensor([0])).tolist() == [[True] + [False] * 7]
+
+
+@pytest.mark.parametrize("model", ["PopSASRec", "PopBERT4Rec"])
+def test_half_precision_trains(toy, model):
+    experiment = build(model, toy)
     batch = next(iter(experiment.train_data))
-    scores = experiment.model.full_sort_predict(batch)
-    positive = scores.gather(1, batch["item_id"].unsqueeze(1))
-    negative = scores.gather(1, batch["neg_item_id"].unsqueeze(1))
-    expected = -torch.log(torch.sigmoid(positive - negative)).mean()
-    torch.testing.assert_close(experiment.model.calculate_loss(batch), expected)
-
-
-@pytest.mark.parametrize("loss_type", ["CE", "BPR"])
-def test_popbert4rec_loss_equals_a_loop_over_masked_places(toy, loss_type):
-    model = (experiment := build("PopBERT4Rec", toy, loss_type=loss_type, mask_ratio=0.4)).model
-    batch = next(iter(experiment.train_data))
-    history = batch["Mask_item_id_list"]
-    scores = (
-        model(history) @ model.item_embedding.weight[: model.n_items].T
-        + model.output_bias
-        + model.popularity_head(history).unsqueeze(1)
-    )
-    losses = []
-    for row, places in enumerate(batch["MASK_INDEX"]):
-        for column, place in enumerate(places.tolist()):
-            if place > 0:
-                positive = batch["Pos_item_id"][row, column]
-                negative = batch["Neg_item_id"][row, column]
-                at = scores[row, place]
-                losses.append(
-                    cross_entropy(at, positive)
-                    if loss_type == "CE"
-                    else -torch.log(torch.sigmoid(at[positive] - at[negative]))
-                )
-    torch.testing.assert_close(model.calculate_loss(batch), torch.stack(losses).mean())
+    torch.manual_seed(1)
+    expected = experiment.model.calculate_loss(batch)
+    torch.manual_seed(1)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = experiment.model.calculate_loss(batch)
+    loss.backward()
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, expected, atol=0.05, rtol=0.05)
 
 
 def test_popbert4rec_does_not_count_the_masked_label(toy):

@@ -191,7 +191,8 @@ def test_histories_lie_before_the_border_and_targets_do_not(tmp_path, seed):
         )
 
 
-def test_nothing_after_a_border_leaks_into_training_or_histories(tmp_path):
+@pytest.mark.parametrize("model", ["SASRec", "PopSASRec"])
+def test_nothing_after_a_border_leaks_into_training_or_histories(tmp_path, model):
     """Shuffling all plays after the validation border changes no training batch and no history."""
     generator = random.Random(3)
     plays = [
@@ -209,8 +210,8 @@ def test_nothing_after_a_border_leaks_into_training_or_histories(tmp_path):
             "loss_type": "BPR",
             "train_neg_sample_args": {"distribution": "popularity", "sample_num": 1},
         }
-        config = {**SMALL, "data_path": str(tmp_path), "dataset": name, "eval_args": GTS, **sampled}
-        experiment = build("PopSASRec", config)
+        config = {**SMALL, "data_path": str(tmp_path), "dataset": name, "eval_args": GTS}
+        experiment = build(model, {**config, **(sampled if model == "SASRec" else {"train_batch_size": 9})})
         np.random.seed(1)  # noqa: NPY002  # RecBole draws negatives from it
         batches = list(experiment.train_data)
         windows = {

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy, one_hot
 
-from recbole_popaware.model.popularity_head import FORMS, PopularityHead, count_plays, look_up
+from recbole_popaware.model.play_index import PlayIndex, Queries
+from recbole_popaware.model.popularity_head import FORMS, PopularityHead
 
 N_ITEMS = 12  # ids 1 to 11, 0 is padding
 histories = st.lists(st.integers(1, N_ITEMS - 1), min_size=1, max_size=20)
@@ -76,7 +77,9 @@ def test_one_more_play_raises_an_item_against_all_others(history, item, form):
 def test_candidates_equal_their_place_among_all_items(history, form, candidates):
     head = PopularityHead(N_ITEMS, form)
     rows, chosen = torch.tensor([history]), torch.tensor([candidates])
-    torch.testing.assert_close(head.candidates(rows, chosen), head(rows).gather(1, chosen))
+    plays = PlayIndex.of_windows(rows, N_ITEMS)
+    scores = head.candidates(plays, plays.at_ends(), chosen)
+    torch.testing.assert_close(scores, head(rows).gather(1, chosen))
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
@@ -90,7 +93,8 @@ def test_loss_and_gradients_equal_the_dense_ones(form):
         weight = torch.linspace(-1, 1, 4 * N_ITEMS).view(N_ITEMS, 4).requires_grad_()
         logits = hidden @ weight.T
         if popularity == "sparse":
-            logits = PopularityHead(N_ITEMS, form).add_to_(logits, history)[:, 1:]
+            plays = PlayIndex.of_windows(history, N_ITEMS)
+            logits = PopularityHead(N_ITEMS, form).add_to_(logits, plays, plays.at_ends())[:, 1:]
         else:
             logits = logits[:, 1:] + dense(history, N_ITEMS, form, 0.01).float()
         losses.append(cross_entropy(logits, target - 1))
@@ -100,19 +104,17 @@ def test_loss_and_gradients_equal_the_dense_ones(form):
     torch.testing.assert_close(*gradients)
 
 
-def test_places_that_share_a_history_get_the_same_scores():
-    history = torch.tensor([[1, 1, 2], [5, 0, 0]])
-    head = PopularityHead(N_ITEMS)
-    scores = torch.randn(2, 4, N_ITEMS)
-    added = head.add_to_(scores.clone(), history) - scores
-    torch.testing.assert_close(added, head(history).unsqueeze(1).expand(-1, 4, -1))
-
-
-def test_counts_stand_at_the_first_place_of_an_item():
-    plays = count_plays(torch.tensor([[4, 2, 4, 0, 99]]), n_items=6)
-    assert plays.items.tolist() == [[0, 0, 2, 4, 4]]
-    assert plays.counts.tolist() == [[0, 0, 1, 2, 0]]
-    assert look_up(plays, torch.tensor([[4, 0, 3, 2, 99]])).tolist() == [[2, 0, 0, 1, 0]]
+@given(history=histories, form=forms)
+def test_places_inside_a_window_count_what_came_before(history, form):
+    """A score at place t is that of a window which ends there, for candidates and for all items."""
+    head, windows = PopularityHead(N_ITEMS, form), torch.tensor([history])
+    plays = PlayIndex.of_windows(windows, N_ITEMS)
+    places = Queries(torch.zeros(len(history), dtype=torch.long), torch.arange(len(history)) + 1)
+    expected = torch.cat([head(windows[:, : place + 1]) for place in range(len(history))])
+    found = head.add_to_(torch.zeros(len(history), N_ITEMS), plays, places)
+    torch.testing.assert_close(found, expected)
+    chosen = torch.randint(0, N_ITEMS, (len(history), 4))
+    torch.testing.assert_close(head.candidates(plays, places, chosen), expected.gather(1, chosen))
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))

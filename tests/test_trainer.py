@@ -27,6 +27,7 @@ def test_a_checkpoint_holds_tensors_and_plain_values_only(toy):
     assert set(checkpoint) == {
         *("settings", "epoch", "cur_step", "best_valid_score"),
         *("state_dict", "other_parameter", "optimizer"),
+        *("best_valid_result", "train_loss", "random"),
     }
 
 
@@ -138,3 +139,67 @@ def test_models_that_do_not_learn_are_evaluated_once(toy):
 @pytest.mark.parametrize("model", ["SASRec", "PopSASRec", "S3Rec"])
 def test_every_trainer_writes_our_checkpoints(model):
     assert issubclass(get_trainer(ModelType.SEQUENTIAL, model), TrainerAdapter)
+
+
+LEARNING = {"learning_rate": 0.01, "epochs": 4, "stopping_step": 10, "train_batch_size": 9}
+
+
+@pytest.mark.parametrize("model", ["PopSASRec", "PopBERT4Rec", "PopGSASRec", "SASRec"])
+def test_a_resumed_training_ends_as_an_uninterrupted_one(toy, model, monkeypatch, tmp_path):
+    """Every epoch counts as the best one, so that the checkpoint is that of the epoch before the stop."""
+    scores = iter(range(1, 100))
+    valid_epoch = recbole.trainer.Trainer._valid_epoch
+    monkeypatch.setattr(
+        recbole.trainer.Trainer,
+        "_valid_epoch",
+        lambda *args, **kwargs: (next(scores), valid_epoch(*args, **kwargs)[1]),
+    )
+    whole = train(model, toy, **LEARNING, hidden_dropout_prob=0.3)
+    first = train(model, toy, **{**LEARNING, "epochs": 2}, hidden_dropout_prob=0.3, checkpoint_dir="half")
+    second = train(model, toy, **LEARNING, hidden_dropout_prob=0.3, resume_from=first["checkpoint"], seed=999)
+    assert second["test_result"] == whole["test_result"]
+    assert second["best_valid_result"] == whole["best_valid_result"]
+    assert second["epochs"] == whole["epochs"] == 4
+    one, other = (read_checkpoint(result["checkpoint"]) for result in (whole, second))
+    for name, weight in one["state_dict"].items():
+        assert torch.equal(weight, other["state_dict"][name]), name
+    assert one["train_loss"] == other["train_loss"]
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_the_best_weights_are_those_evaluated(toy, saved, monkeypatch):
+    """The first epoch is made the best; later ones change the weights, and none of that may remain."""
+    after_epoch = []
+
+    def valid_epoch(self, *args, **kwargs):
+        after_epoch.append({k: v.clone() for k, v in self.model.state_dict().items()})
+        return -len(after_epoch), {"ndcg@10": -len(after_epoch)}
+
+    evaluated = []
+    evaluate = recbole.trainer.Trainer.evaluate
+
+    def spy(self, *args, **kwargs):
+        result = evaluate(self, *args, **kwargs)
+        evaluated.append({k: v.clone() for k, v in self.model.state_dict().items()})
+        return result
+
+    monkeypatch.setattr(recbole.trainer.Trainer, "_valid_epoch", valid_epoch)
+    monkeypatch.setattr(recbole.trainer.Trainer, "evaluate", spy)
+    result = run_recbole_popaware("PopSASRec", config_dict={**toy, **LEARNING}, saved=saved)
+    assert len(after_epoch) == 4
+    assert (result["checkpoint"] is not None) == saved
+    weight = "item_embedding.weight"
+    assert not torch.equal(after_epoch[0][weight], after_epoch[-1][weight])
+    for name, value in evaluated[-1].items():
+        assert torch.equal(value, after_epoch[0][name]), name
+
+
+def test_a_checkpoint_of_something_else_is_not_resumed(toy):
+    file = train("MostPop", toy)["checkpoint"]
+    with pytest.raises(UsageError, match="of model MostPop, not PopSASRec"):
+        train("PopSASRec", toy, resume_from=file)
+    file = train("PopSASRec", toy)["checkpoint"]
+    with pytest.raises(UsageError, match="does not fit"):
+        train("PopSASRec", toy, resume_from=file, hidden_size=4)
+    with pytest.raises(UsageError, match="not there"):
+        train("PopSASRec", toy, resume_from="nowhere.pth")

@@ -1,4 +1,4 @@
-"""Evaluation batches with many targets a user."""
+"""Training batches with a target at every place, and evaluation batches with many targets a user."""
 
 from __future__ import annotations
 
@@ -6,12 +6,58 @@ from typing import Any
 
 import numpy as np
 import torch
-from recbole.data.dataloader import FullSortEvalDataLoader
+from recbole.data.dataloader import FullSortEvalDataLoader, TrainDataLoader
 from recbole.data.interaction import Interaction
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from recbole_popaware.data.targets import GradedTargets
+from recbole_popaware.data.tiles import Tiles, lay_tiles
+from recbole_popaware.distributed import resize_sampler
+
+
+class TiledTrainDataLoader(TrainDataLoader):
+    """One row a window; differs from stock in that every play of the window is a target.
+
+    Windows are laid anew, at random, for each epoch; before the first one the length is that of one lay.
+    The interaction has stock's fields for the window's newest target, and the one that ``NEXT_ITEMS_FIELD``
+    names: ``[B, L]`` the play after each place of the window, 0 where it is no target.
+
+    Raises:
+        UsageError: If a user's training rows are no stretch of time.
+    """
+
+    def __init__(self, config: Any, dataset: Any, sampler: Any, shuffle: bool = False) -> None:
+        super().__init__(config, dataset, sampler, shuffle)
+        self._users, self._first, self._last = dataset.stretches_of_rows()
+        self._lay(torch.Generator().manual_seed(config["seed"]))
+
+    def __iter__(self) -> Any:
+        self._lay(self.generator)
+        return super().__iter__()
+
+    def collate_fn(self, index: Any) -> Interaction:
+        """Cut the batch of the windows that ``index`` lists."""
+        chosen = torch.as_tensor(index)
+        users, ends = self._tiles.users[chosen], self._tiles.ends[chosen]
+        dataset = self._dataset
+        rows = {self.uid_field: users, self.iid_field: dataset.history.items[ends], dataset.end_field: ends}
+        batch = Interaction(rows)
+        batch.update(dataset.windows_of(batch))
+        places, inside = dataset.history.window(users, ends, dataset.max_item_list_len)
+        number = places - ends.unsqueeze(1)  # -1 at the newest place
+        trained = inside & (number >= -self._tiles.targets[chosen].unsqueeze(1))
+        following = dataset.history.items[(places + 1).clamp_(max=len(dataset.history.items) - 1)]
+        batch.update(Interaction({self.config["NEXT_ITEMS_FIELD"]: following.where(trained, 0)}))
+        return batch
+
+    def _lay(self, generator: torch.Generator) -> None:
+        length = self._dataset.max_item_list_len
+        tiles = lay_tiles(self._first, self._last, length, generator)
+        self._tiles = Tiles(self._users[tiles.users], tiles.ends, tiles.targets)
+        indices = object.__getattribute__(self, "dataset")  # torch's sampler asks this list for its length
+        indices[:] = range(len(tiles.ends))
+        resize_sampler(self.sampler, len(tiles.ends))
 
 
 class MultiTargetEvalDataLoader(FullSortEvalDataLoader):

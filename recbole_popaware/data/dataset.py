@@ -60,8 +60,37 @@ class HistoryDataset(AtomicDataset):
     def __getitem__(self, index: Any, join: bool = True) -> Any:
         rows = super().__getitem__(index, join)
         if self.history is not None:
-            rows.update(Interaction(self._windows.cut(rows, self._served)))
+            rows.update(self.windows_of(rows))
         return rows
+
+    def windows_of(self, rows: Any) -> Interaction:
+        """The fields about histories that batches hold, for rows with a user and an end."""
+        return Interaction(self._windows.cut(rows, self._served))
+
+    def stretches_of_rows(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Users with rows ``[U]``, and the places of their first and of their last target.
+
+        Raises:
+            UsageError: If a user's rows leave out plays in between, or there are no whole histories.
+        """
+        if self.history is None:
+            raise UsageError(
+                "train_targets: all needs whole histories, which files split beforehand "
+                "(benchmark_filename) do not hold; say --train_targets=next"
+            )
+        of_row, places = self.inter_feat[self.uid_field], self.inter_feat[self.end_field]
+        last = torch.full((self.user_num,), -1).scatter_reduce_(0, of_row, places, "amax")
+        first = torch.full((self.user_num,), len(self.history.items)).scatter_reduce_(
+            0, of_row, places, "amin"
+        )
+        users = torch.nonzero(last >= 0).squeeze(1)
+        first, last = first[users], last[users]
+        if not torch.equal(last - first + 1, torch.bincount(of_row)[users]):
+            raise UsageError(
+                f"train_targets: all needs training rows without gaps in time, but eval_args are "
+                f"{self.config['eval_args']}; say order: TO, or --train_targets=next"
+            )
+        return users, first, last
 
     def copy(self, new_inter_feat: Any) -> HistoryDataset:
         """Make a data set of other rows; differs from stock in that list fields stay readable."""

@@ -9,7 +9,7 @@ import recbole.data
 import recbole.data.dataset
 from recbole.utils import ModelType
 
-from recbole_popaware.data.dataloader import MultiTargetEvalDataLoader
+from recbole_popaware.data.dataloader import MultiTargetEvalDataLoader, TiledTrainDataLoader
 from recbole_popaware.data.dataset import HistoryDataset
 from recbole_popaware.errors import UsageError
 
@@ -45,7 +45,7 @@ def create_dataset(config: Any) -> Any:
 
 
 def data_preparation(config: Any, dataset: Any) -> tuple[Any, Any, Any]:
-    """Split the data and make RecBole's loaders; under GTS those of validation and test are ours.
+    """Split the data and make RecBole's loaders; ours where every place is a target, or under GTS.
 
     Returns:
         Loaders of the training, the validation and the test part.
@@ -61,6 +61,8 @@ def data_preparation(config: Any, dataset: Any) -> tuple[Any, Any, Any]:
                 f"the loaders saved for {config['model']} on [{config['dataset']}] were made with "
                 f"{name}: {saved}, not {config[name]}; remove them from {config['checkpoint_dir']}"
             )
+    if config["train_targets"] == "all":
+        train = TiledTrainDataLoader(config, train._dataset, train._sampler, shuffle=config["shuffle"])
     if "GTS" in (config["eval_args"]["split"] or ()):
         valid, test = (
             MultiTargetEvalDataLoader(config, loader._dataset, loader._sampler) for loader in (valid, test)

@@ -1,53 +1,218 @@
-"""What a RecBole sequential model needs to carry the popularity head."""
+"""What a RecBole Transformer needs to carry the popularity head and to learn from every position."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from torch import Tensor
+import torch
+from recbole.utils import InputType
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from recbole_popaware.model import losses
+from recbole_popaware.model.encoder import fuse
+from recbole_popaware.model.negatives import NegativeSampler
+from recbole_popaware.model.play_index import PlayIndex, Queries
 from recbole_popaware.model.popularity_head import PopularityHead
 
 SWITCHED_OFF = "none"
+BY_LOSS = "auto"
+HEADS = (BY_LOSS, "softmax", "sigmoid", SWITCHED_OFF)
+
+SCORES_AT_ONCE = 1 << 24  # floats in a piece of scores (64 MB); more are made and dropped piece by piece
+
+
+class TrainingPlaces(NamedTuple):
+    """What a batch trains.
+
+    Attributes:
+        hidden: ``[T, H]`` the network's view of each target's history.
+        targets: ``[T]`` items to be predicted.
+        plays: The histories.
+        queries: Where in them each target stands.
+    """
+
+    hidden: Tensor
+    targets: Tensor
+    plays: PlayIndex
+    queries: Queries
 
 
 class PopularityAware:
-    """Mixin before a RecBole sequential recommender; differs from stock by the head added to its scores.
+    """Mixin before a RecBole Transformer; differs from stock in what follows.
 
-    ``popularity_head: none`` leaves the stock model: same weights, same scores, same loss, bit for bit.
+    * The head's scores are added to the network's, in training and in inference.
+    * Batches may hold a target at every place of a window (``train_targets: all``).
+    * The loss may be any of :data:`~.losses.LOSS_TYPES`; negatives are drawn here, on the model's device.
+    * ``share_embeddings: False`` gives the scores an item table of their own.
+    * Attention runs through PyTorch's fused kernels, and evaluation computes one place of each row.
+
+    With ``popularity_head: none``, ``train_targets: next``, ``loss_type: CE`` and shared embeddings it is the
+    stock model: same weights, and the same scores and loss up to rounding.
     """
+
+    input_type = InputType.POINTWISE  # RecBole need not draw negatives
+    train_targets = ("all", "next")
 
     ITEM_SEQ: str
     ITEM_ID: str
     n_items: int
+    hidden_size: int
+    item_embedding: nn.Embedding
+    position_embedding: nn.Embedding
+    LayerNorm: nn.Module
+    dropout: nn.Module
+    trm_encoder: nn.Module
+    output_embedding: nn.Embedding | None
 
     def __init__(self, config: Any, dataset: Any) -> None:
-        super().__init__(config, dataset)  # type: ignore[call-arg]  # the recommender behind the mixin
-        form = config["popularity_head"]
-        self.popularity_head = (
-            None if form == SWITCHED_OFF else PopularityHead(self.n_items, form, config["pps_epsilon"])
-        )
+        super().__init__(_StockLoss(config), dataset)  # type: ignore[call-arg]  # the model behind the mixin
+        fuse(self.trm_encoder)
+        self.loss_type: str = config["loss_type"]
+        self.NEXT_ITEMS = config["NEXT_ITEMS_FIELD"]
+        self.popularity_head = _head(config, self.n_items)
+        self.output_embedding = None
+        if not config["share_embeddings"]:
+            self.output_embedding = nn.Embedding(self.n_items, self.hidden_size, padding_idx=0)
+            self._init_weights(self.output_embedding)  # type: ignore[attr-defined]  # the model's
+        if self.loss_type != "CE":
+            self.shared_negatives: bool = config["shared_negatives"]
+            self.negatives = NegativeSampler(
+                dataset.item_plays(), config["negatives"], config["negative_sampling"]
+            )
+        if self.loss_type == "gBCE":
+            self.beta = losses.gbce_beta(config["negatives"], self.n_items - 1, config["gbce_t"])
+
+    def training_places(self, interaction: Any) -> TrainingPlaces:
+        """What a batch trains."""
+        raise NotImplementedError
+
+    def last_hidden(self, interaction: Any) -> Tensor:
+        """The network's view of each row's whole window, ``[B, H]``."""
+        raise NotImplementedError
+
+    def calculate_loss(self, interaction: Any) -> Tensor:
+        """Mean loss over the targets of a batch."""
+        places = self.training_places(interaction)
+        loss = self._catalogue_losses if self.loss_type == "CE" else self._sampled_losses
+        per_target = loss(places)
+        return losses.mean_over(per_target, torch.ones_like(per_target, dtype=torch.bool))
 
     def predict(self, interaction: Any) -> Tensor:
         """Score of each row's item, ``[B]``."""
-        scores: Tensor = super().predict(interaction)  # type: ignore[misc]
-        if self.popularity_head is None:
-            return scores
         items = interaction[self.ITEM_ID].unsqueeze(1)
-        return scores + self.popularity_head.candidates(interaction[self.ITEM_SEQ], items).squeeze(1)
+        scores = self._scores_of(self.last_hidden(interaction), items)
+        if self.popularity_head is not None:
+            plays = self._plays(interaction)
+            scores = scores + self.popularity_head.candidates(plays, plays.at_ends(), items)
+        return scores.squeeze(1)
 
     def full_sort_predict(self, interaction: Any) -> Tensor:
         """Scores of all items, ``[B, n_items]``."""
         scores = self.network_scores(interaction)
         if self.popularity_head is None:
             return scores
-        return self.popularity_head.add_to_(scores, interaction[self.ITEM_SEQ])
+        plays = self._plays(interaction)
+        return self.popularity_head.add_to_(scores, plays, plays.at_ends())
 
     def network_scores(self, interaction: Any) -> Tensor:
         """Scores of all items without the head's, ``[B, n_items]``."""
-        scores: Tensor = super().full_sort_predict(interaction)  # type: ignore[misc]
-        return scores
+        return self._all_scores(self.last_hidden(interaction))
 
     def popularity_scores(self, interaction: Any) -> Tensor | None:
         """The head's scores of all items, ``[B, n_items]``; ``None`` where it is switched off."""
         return None if self.popularity_head is None else self.popularity_head(interaction[self.ITEM_SEQ])
+
+    def embed(self, windows: Tensor) -> Tensor:
+        """Embedded places ``[B, L, H]`` of windows ``[B, L]``, as stock feeds them to its encoder."""
+        embedded = self.item_embedding(windows) + self.position_embedding.weight[: windows.size(1)]
+        places: Tensor = self.dropout(self.LayerNorm(embedded))
+        return places
+
+    def _plays(self, interaction: Any) -> PlayIndex:
+        return PlayIndex.of_windows(interaction[self.ITEM_SEQ], self.n_items)
+
+    def _item_table(self) -> Tensor:
+        table = self.item_embedding if self.output_embedding is None else self.output_embedding
+        return table.weight[: self.n_items]  # BERT4Rec's holds its mask as well
+
+    def _item_bias(self) -> Tensor | None:
+        return getattr(self, "output_bias", None)  # BERT4Rec has one, SASRec has none
+
+    def _all_scores(self, hidden: Tensor) -> Tensor:
+        """Scores of all items ``[T, n_items]``, in float32 also where autocast halves the product."""
+        scores = hidden @ self._item_table().T
+        bias = self._item_bias()
+        scores = scores if bias is None else scores + bias
+        return scores if scores.dtype == torch.float64 else scores.float()
+
+    def _scores_of(self, hidden: Tensor, items: Tensor) -> Tensor:
+        """Scores ``[T, K]`` of items ``[T, K]``, or of the same items ``[K]`` for all."""
+        embedded = self._item_table()[items]
+        shared = items.dim() == 1
+        scores = hidden @ embedded.T if shared else (embedded @ hidden.unsqueeze(-1)).squeeze(-1)
+        bias = self._item_bias()
+        return scores if bias is None else scores + bias[items]
+
+    def _catalogue_losses(self, places: TrainingPlaces) -> Tensor:
+        def losses_of(hidden: Tensor, targets: Tensor, rows: Tensor, ends: Tensor) -> Tensor:
+            logits = self._all_scores(hidden)
+            if self.popularity_head is not None:
+                self.popularity_head.add_to_(logits, places.plays, Queries(rows, ends))
+            return nn.functional.cross_entropy(logits, targets, reduction="none")
+
+        return _in_pieces(losses_of, (places.hidden, places.targets, *places.queries), self.n_items)
+
+    def _sampled_losses(self, places: TrainingPlaces) -> Tensor:
+        hidden, targets, plays, queries = places
+        n_targets = len(targets)
+        drawn = self.negatives(None if self.shared_negatives else n_targets)
+        positive = self._scores_of(hidden, targets.unsqueeze(1)).squeeze(1)
+        if self.shared_negatives:
+            negative = self._scores_of(hidden, drawn.items)
+        else:
+            width = drawn.items.size(1) * self.hidden_size
+            negative = _in_pieces(self._scores_of, (hidden, drawn.items), width)
+        if self.popularity_head is not None:
+            candidates = torch.cat([targets.unsqueeze(1), drawn.items.expand(n_targets, -1)], dim=1)
+            popularity = self.popularity_head.candidates(plays, queries, candidates)
+            positive, negative = positive + popularity[:, 0], negative + popularity[:, 1:]
+        mask = drawn.items != targets.unsqueeze(1)
+        if self.loss_type == "SampledCE":
+            return losses.sampled_ce(positive, negative, mask, drawn.log_expected)
+        if self.loss_type == "BPR":
+            return losses.bpr(positive, negative, mask)
+        return losses.bce(positive, negative, mask, self.beta if self.loss_type == "gBCE" else 1.0)
+
+
+class _StockLoss:
+    """A configuration as RecBole's classes accept it: they know only two losses, and ours takes over."""
+
+    def __init__(self, config: Any) -> None:
+        self._config = config
+
+    def __getitem__(self, name: str) -> Any:
+        return "CE" if name == "loss_type" else self._config[name]
+
+
+def _head(config: Any, n_items: int) -> PopularityHead | None:
+    form = config["popularity_head"]
+    if form == SWITCHED_OFF:
+        return None
+    if form == BY_LOSS:
+        form = "sigmoid" if config["loss_type"] in losses.SIGMOID_LOSSES else "softmax"
+    return PopularityHead(n_items, form, config["pps_epsilon"])
+
+
+def _in_pieces(function: Callable[..., Tensor], inputs: tuple[Tensor, ...], width: int) -> Tensor:
+    """Compute ``[T, ...]`` from inputs ``[T, ...]`` without holding T x ``width`` floats at a time.
+
+    Large batches are cut into pieces whose intermediate values are dropped, and made again in the backward
+    pass: a third more arithmetic, and memory that does not grow with the batch.
+    """
+    step = max(SCORES_AT_ONCE // width, 1)
+    if len(inputs[0]) <= step:
+        return function(*inputs)
+    pieces = zip(*(torch.split(part, step) for part in inputs))
+    return torch.cat([checkpoint(function, *piece, use_reentrant=False) for piece in pieces])

@@ -23,81 +23,40 @@ from typing import Callable, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from recbole_popaware.model.play_index import Hits, PlayIndex, Queries
+
 DEFAULT_EPSILON = 0.01
 
 
-class PlayCounts(NamedTuple):
-    """The plays of a batch of histories, counted.
+class Form(NamedTuple):
+    """A way to make scores of plays.
 
     Attributes:
-        items: ``[B, L]`` the histories in ascending order of item id, ignored places first as 0.
-        counts: ``[B, L]`` plays of the item, at the first place it stands in the row; 0 elsewhere.
+        reference: What a history's scores are measured against, ``[T]`` for T queries.
+        score: Scores from plays, the reference of their query, eps and the number of other items.
     """
 
-    items: Tensor
-    counts: Tensor
-
-    @property
-    def total(self) -> Tensor:
-        """Plays in each history, ``[B, 1]``."""
-        return self.counts.sum(dim=-1, keepdim=True)
-
-    @property
-    def most(self) -> Tensor:
-        """Plays of the most played item of each history, ``[B, 1]``."""
-        return self.counts.amax(dim=-1, keepdim=True)
+    reference: Callable[[PlayIndex, Queries], Tensor]
+    score: Callable[[Tensor, Tensor, float, int], Tensor]
 
 
-def count_plays(history: Tensor, n_items: int) -> PlayCounts:
-    """Count how often each item stands in each history, by sorting.
-
-    Args:
-        history: ``[B, L]`` item ids, in any order, L >= 1.
-        n_items: Size of the catalogue with the padding id 0.
-    """
-    in_catalogue = (history > 0) & (history < n_items)
-    items = history.where(in_catalogue, 0).sort(dim=-1).values
-    first = torch.searchsorted(items, items)
-    plays = torch.searchsorted(items, items, right=True) - first
-    place = torch.arange(items.size(-1), device=items.device)
-    counted = (first == place) & (items > 0)
-    return PlayCounts(items, plays.where(counted, 0).to(torch.get_default_dtype()))
+def softmax_score(plays: Tensor, most: Tensor, epsilon: float, others: int) -> Tensor:
+    """``ln((c + eps) / (max_z c_z + eps))``; 0 for the most played item."""
+    return torch.log(plays + epsilon) - torch.log(most + epsilon)
 
 
-def look_up(plays: PlayCounts, candidates: Tensor) -> Tensor:
-    """Plays of each candidate in its row's history.
-
-    Args:
-        plays: Counted histories, B rows.
-        candidates: ``[B, K]`` item ids; padding and unknown ids have 0 plays.
-
-    Returns:
-        ``[B, K]`` counts.
-    """
-    candidates = candidates.contiguous()
-    first = torch.searchsorted(plays.items, candidates)
-    counts = torch.searchsorted(plays.items, candidates, right=True) - first
-    return counts.where(candidates > 0, 0).to(plays.counts.dtype)
-
-
-def softmax_form(counts: Tensor, plays: PlayCounts, n_items: int, epsilon: float) -> Tensor:
-    """``ln((c + eps) / (max_z c_z + eps))`` for counts ``[B, K]``; 0 for the most played item."""
-    return torch.log(counts + epsilon) - torch.log(plays.most + epsilon)
-
-
-def sigmoid_form(counts: Tensor, plays: PlayCounts, n_items: int, epsilon: float) -> Tensor:
-    """``logit((c + eps) / (n + eps * N))`` for counts ``[B, K]``.
+def sigmoid_score(plays: Tensor, total: Tensor, epsilon: float, others: int) -> Tensor:
+    """``logit((c + eps) / (n + eps * N))``.
 
     Written as ``ln(c + eps) - ln((n - c) + eps * (N - 1))``, which stays finite where all plays are of
     one item.
     """
-    others = (plays.total - counts) + epsilon * (n_items - 2)
-    return torch.log(counts + epsilon) - torch.log(others)
+    return torch.log(plays + epsilon) - torch.log((total - plays) + epsilon * others)
 
 
-FORMS: dict[str, Callable[[Tensor, PlayCounts, int, float], Tensor]] = {
-    "softmax": softmax_form,
-    "sigmoid": sigmoid_form,
+FORMS = {
+    "softmax": Form(PlayIndex.most, softmax_score),
+    "sigmoid": Form(PlayIndex.total, sigmoid_score),
 }
 
 
@@ -134,51 +93,54 @@ class PopularityHead(nn.Module):
         Returns:
             ``[B, n_items]``; column 0 (padding) holds the score of an item never played.
         """
-        scores = history.new_zeros(history.size(0), self.n_items, dtype=torch.get_default_dtype())
-        return self.add_to_(scores, history)
+        plays = PlayIndex.of_windows(history, self.n_items)
+        scores = torch.zeros(len(history), self.n_items, device=history.device)
+        return self.add_to_(scores, plays, plays.at_ends())
 
-    def candidates(self, history: Tensor, candidates: Tensor) -> Tensor:
+    def candidates(self, plays: PlayIndex, queries: Queries, candidates: Tensor) -> Tensor:
         """Scores of chosen items only.
 
         Args:
-            history: ``[B, L]`` item ids.
-            candidates: ``[B, K]`` item ids.
+            plays: Histories.
+            queries: T points in them.
+            candidates: ``[T, K]`` item ids.
 
         Returns:
-            ``[B, K]`` scores.
+            ``[T, K]`` scores.
         """
-        plays = count_plays(history, self.n_items)
-        return self._score(look_up(plays, candidates), plays)
+        hits = plays.find(queries, candidates)
+        unplayed, correction = self._scores(hits, plays, queries)
+        scores = unplayed.unsqueeze(1).repeat(1, candidates.size(1))
+        scores.view(-1).index_add_(0, hits.at, correction)
+        return scores
 
-    def add_to_(self, scores: Tensor, history: Tensor) -> Tensor:
+    def add_to_(self, scores: Tensor, plays: PlayIndex, queries: Queries) -> Tensor:
         """Add the scores of all items to a model's, in place and without a second tensor of that size.
 
-        The correction stands at the first occurrence of an item only, so that ``scatter_add_`` gives
-        the right sum and leaves the gradient of ``scores`` as it was.
-
         Args:
-            scores: ``[B, n_items]``, or ``[B, M, n_items]`` for M places that share a history; its
-                values must not be needed by the backward pass that made it (true of sums and matrix
-                products).
-            history: ``[B, L]`` item ids.
+            scores: ``[T, n_items]``, contiguous; its values must not be needed by the backward pass that
+                made it (true of sums and matrix products).
+            plays: Histories.
+            queries: T points in them.
 
         Returns:
             ``scores`` itself.
         """
-        plays = count_plays(history, self.n_items)
-        unplayed = self._score(torch.zeros_like(plays.counts[:, :1]), plays)
-        correction = (self._score(plays.counts, plays) - unplayed).where(plays.counts > 0, 0)
-        unplayed, correction = unplayed.to(scores.dtype), correction.to(scores.dtype)
-        items = plays.items
-        if scores.dim() == 3:
-            unplayed, correction = unplayed.unsqueeze(1), correction.unsqueeze(1)
-            items = items.unsqueeze(1).expand(-1, scores.size(1), -1)
-            correction = correction.expand(-1, scores.size(1), -1)
-        return scores.add_(unplayed).scatter_add_(-1, items, correction)
+        hits = plays.everything(queries)
+        unplayed, correction = (part.to(scores.dtype) for part in self._scores(hits, plays, queries))
+        scores.add_(unplayed.unsqueeze(1))
+        scores.view(-1).index_add_(0, hits.at, correction)
+        return scores
 
     def extra_repr(self) -> str:
         """Settings to show when the model is printed."""
         return f"form={self.form}, epsilon={self.epsilon}, n_items={self.n_items}"
 
-    def _score(self, counts: Tensor, plays: PlayCounts) -> Tensor:
-        return FORMS[self.form](counts, plays, self.n_items, self.epsilon)
+    def _scores(self, hits: Hits, plays: PlayIndex, queries: Queries) -> tuple[Tensor, Tensor]:
+        """Score of items never played ``[T]``, and how far each hit is above it ``[E]``."""
+        form = FORMS[self.form]
+        reference = form.reference(plays, queries).to(torch.get_default_dtype())
+        others = self.n_items - 2
+        unplayed = form.score(torch.zeros_like(reference), reference, self.epsilon, others)
+        played = form.score(hits.plays.to(reference.dtype), reference[hits.query], self.epsilon, others)
+        return unplayed, played - unplayed[hits.query]

@@ -3,6 +3,7 @@
 from recbole_popaware.model.sequential_recommender.mostpop import MostPop
 from recbole_popaware.model.sequential_recommender.personalizedmostpop import PersonalizedMostPop
 from recbole_popaware.model.sequential_recommender.popbert4rec import PopBERT4Rec
+from recbole_popaware.model.sequential_recommender.popgsasrec import PopGSASRec
 from recbole_popaware.model.sequential_recommender.popsasrec import PopSASRec
 
-__all__ = ["MostPop", "PersonalizedMostPop", "PopBERT4Rec", "PopSASRec"]
+__all__ = ["MostPop", "PersonalizedMostPop", "PopBERT4Rec", "PopGSASRec", "PopSASRec"]

@@ -9,7 +9,9 @@ from recbole.model.sequential_recommender import BERT4Rec
 from torch import Tensor
 from torch.nn import functional
 
-from recbole_popaware.model.popularity_aware import PopularityAware
+from recbole_popaware.model.encoder import encode, encode_last
+from recbole_popaware.model.play_index import PlayIndex, Queries
+from recbole_popaware.model.popularity_aware import PopularityAware, TrainingPlaces
 
 
 class PopBERT4Rec(PopularityAware, BERT4Rec):
@@ -18,43 +20,51 @@ class PopBERT4Rec(PopularityAware, BERT4Rec):
     One count vector serves a whole masked sequence. Masked places are not counted, since their item is
     the label. In inference the history is the whole window.
 
-    Raises:
-        ValueError: If ``mask_ratio`` of the window is less than one place.
+    It masks its batches itself, instead of RecBole's transform: each play with probability ``mask_ratio``,
+    and in a share ``mask_last`` of the windows the last play too, which is what inference asks for. A mask at
+    the first place is a target like any other.
     """
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
-        if self.mask_item_length < 1:
-            raise ValueError(
-                f"mask_ratio [{self.mask_ratio}] of MAX_ITEM_LIST_LENGTH [{self.max_seq_length}] is less "
-                f"than one place; raise one of them"
-            )
+        self.mask_last: float = config["mask_last"]
+
+    def training_places(self, interaction: Any) -> TrainingPlaces:
+        """The masked places of windows that end with the row's target."""
+        last = interaction[self.POS_ITEM_ID]
+        windows = self._append(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN], last)
+        masked = self._choose(windows, interaction[self.ITEM_SEQ_LEN] - 1)
+        seen = windows.where(~masked, self.mask_token)
+        plays = PlayIndex.of_windows(seen, self.n_items)
+        rows, places = torch.nonzero(masked, as_tuple=True)
+        hidden = encode(self.trm_encoder, self.embed(seen), (seen != 0)[:, None, None])[rows, places]
+        queries = Queries(rows, plays.starts[rows + 1])
+        return TrainingPlaces(self._transform(hidden), windows[rows, places], plays, queries)
+
+    def last_hidden(self, interaction: Any) -> Tensor:
+        """The network's view of each row's window at a mask behind its last play, ``[B, H]``."""
+        lengths = interaction[self.ITEM_SEQ_LEN]
+        windows = self.reconstruct_test_data(interaction[self.ITEM_SEQ], lengths)
+        seen = (windows != 0)[:, None, None]
+        hidden = encode_last(self.trm_encoder, self.embed(windows), seen, lengths - 1, causal=False)
+        return self._transform(hidden)
 
     def reconstruct_test_data(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
         """Stock's windows with the mask behind the last play, without its loop over rows."""
-        masked = functional.pad(item_seq, (0, 1))
-        masked = masked.scatter(1, item_seq_len.unsqueeze(1), self.mask_token)
-        return masked[:, 1:]
+        return self._append(item_seq, item_seq_len, item_seq_len.new_tensor(self.mask_token))
 
-    def calculate_loss(self, interaction: Any) -> Tensor:
-        """CE over the catalogue or BPR against one negative at the masked places, as stock weighs them."""
-        if self.popularity_head is None:
-            stock: Tensor = super().calculate_loss(interaction)
-            return stock
-        history = interaction[self.MASK_ITEM_SEQ]
-        places = interaction[self.MASK_INDEX]  # [B, M], 0 where a row has fewer masks
-        positives = interaction[self.POS_ITEMS]
-        index = places.unsqueeze(-1).expand(-1, -1, self.hidden_size)
-        output = self.forward(history).gather(1, index)  # [B, M, H]
-        if self.loss_type == "CE":
-            logits = output @ self.item_embedding.weight[: self.n_items].T + self.output_bias
-            self.popularity_head.add_to_(logits, history)
-            losses = functional.cross_entropy(logits.flatten(0, 1), positives.flatten(), reduction="none")
-            losses = losses.view_as(places)
-        else:
-            pair = torch.stack([positives, interaction[self.NEG_ITEMS]], dim=1)  # [B, 2, M]
-            scores = torch.einsum("bmh,bkmh->bkm", output, self.item_embedding(pair)) + self.output_bias[pair]
-            scores += self.popularity_head.candidates(history, pair.flatten(1)).view_as(scores)
-            losses = -torch.log(1e-14 + torch.sigmoid(scores[:, 0] - scores[:, 1]))
-        weights = (places > 0).to(losses.dtype)
-        return (losses * weights).sum() / weights.sum()
+    def _append(self, windows: Tensor, lengths: Tensor, items: Tensor) -> Tensor:
+        """Put an item ``[B]`` behind each window ``[B, L]`` and drop the first, as stock does."""
+        items = items.expand(len(windows)).unsqueeze(1)
+        return functional.pad(windows, (0, 1)).scatter(1, lengths.unsqueeze(1), items)[:, 1:]
+
+    def _choose(self, windows: Tensor, last: Tensor) -> Tensor:
+        """Choose the places ``[B, L]`` to mask."""
+        draw = torch.rand(windows.shape, device=windows.device)
+        masked = (draw < self.mask_ratio) & (windows != 0)
+        ends = torch.rand(len(windows), 1, device=windows.device) < self.mask_last
+        return masked.scatter(1, last.unsqueeze(1), masked.gather(1, last.unsqueeze(1)) | ends)
+
+    def _transform(self, hidden: Tensor) -> Tensor:
+        transformed: Tensor = self.output_ln(self.output_gelu(self.output_ffn(hidden)))
+        return transformed

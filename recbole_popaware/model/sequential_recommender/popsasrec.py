@@ -8,26 +8,34 @@ import torch
 from recbole.model.sequential_recommender import SASRec
 from torch import Tensor
 
-from recbole_popaware.model.popularity_aware import PopularityAware
+from recbole_popaware.model.encoder import encode, encode_last
+from recbole_popaware.model.play_index import PlayIndex, Queries
+from recbole_popaware.model.popularity_aware import PopularityAware, TrainingPlaces
 
 
 class PopSASRec(PopularityAware, SASRec):
     """RecBole's SASRec plus the head's scores, in training and in inference (arXiv 2409.04329).
 
-    The history of a row is the window that the Transformer sees, its newest play included.
+    At place t of a window the head counts the plays 1 to t; in inference those of the whole window.
     """
 
-    def calculate_loss(self, interaction: Any) -> Tensor:
-        """CE over the catalogue or BPR against one negative, over the summed scores."""
-        if self.popularity_head is None:
-            loss: Tensor = super().calculate_loss(interaction)
-        elif self.loss_type == "CE":
-            loss = self.loss_fct(self.full_sort_predict(interaction), interaction[self.POS_ITEM_ID])
-        else:
-            history = interaction[self.ITEM_SEQ]
-            output = self.forward(history, interaction[self.ITEM_SEQ_LEN])  # [B, H]
-            pair = torch.stack([interaction[self.POS_ITEM_ID], interaction[self.NEG_ITEM_ID]], dim=1)
-            scores = torch.einsum("bh,bkh->bk", output, self.item_embedding(pair))
-            scores = scores + self.popularity_head.candidates(history, pair)
-            loss = self.loss_fct(scores[:, 0], scores[:, 1])
-        return loss
+    def training_places(self, interaction: Any) -> TrainingPlaces:
+        """Every place that has a target, or the last place of each row."""
+        windows: Tensor = interaction[self.ITEM_SEQ]
+        plays = PlayIndex.of_windows(windows, self.n_items)
+        if self.NEXT_ITEMS not in interaction:
+            return TrainingPlaces(
+                self.last_hidden(interaction), interaction[self.POS_ITEM_ID], plays, plays.at_ends()
+            )
+        targets: Tensor = interaction[self.NEXT_ITEMS]
+        rows, places = torch.nonzero(targets, as_tuple=True)
+        hidden = encode(self.trm_encoder, self.embed(windows), None)[rows, places]
+        return TrainingPlaces(
+            hidden, targets[rows, places], plays, Queries(rows, plays.starts[rows] + places + 1)
+        )
+
+    def last_hidden(self, interaction: Any) -> Tensor:
+        """The network's view of each row's whole window, ``[B, H]``."""
+        windows, lengths = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
+        seen = (windows != 0)[:, None, None]
+        return encode_last(self.trm_encoder, self.embed(windows), seen, lengths - 1, causal=True)

@@ -1,0 +1,62 @@
+"""Negative items, drawn on the model's device."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+DISTRIBUTIONS = ("uniform", "log_uniform")
+
+
+class Negatives(NamedTuple):
+    """Drawn items.
+
+    Attributes:
+        items: ``[K]`` for a whole batch, or ``[T, K]`` for each target.
+        log_expected: ``ln`` of how often each is expected among K draws, broadcasts to ``items``.
+    """
+
+    items: Tensor
+    log_expected: Tensor
+
+
+class NegativeSampler(nn.Module):
+    """Draw items with replacement, uniformly or by popularity.
+
+    ``log_uniform`` draws the item of popularity rank r = 0, 1, ... with probability
+    ``ln((r + 2) / (r + 1)) / ln(N + 1)``, which is close to how plays fall on items (Zipf's law).
+
+    Args:
+        item_plays: ``[n_items]`` plays of each item, place 0 is padding; only their order counts.
+        n_negatives: K.
+        distribution: One of :data:`DISTRIBUTIONS`.
+    """
+
+    by_popularity: Tensor
+
+    def __init__(self, item_plays: Tensor, n_negatives: int, distribution: str = "uniform") -> None:
+        super().__init__()
+        self.n_items = len(item_plays) - 1
+        self.n_negatives = n_negatives
+        self.distribution = distribution
+        by_popularity = torch.argsort(item_plays[1:], descending=True, stable=True) + 1
+        self.register_buffer("by_popularity", by_popularity, persistent=False)
+
+    def forward(self, n_targets: int | None) -> Negatives:
+        """Draw K items for each of ``n_targets``, or K for all of them if it is ``None``."""
+        shape = (self.n_negatives,) if n_targets is None else (n_targets, self.n_negatives)
+        device = self.by_popularity.device
+        if self.distribution == "uniform":
+            items = torch.randint(1, self.n_items + 1, shape, device=device)
+            return Negatives(items, torch.tensor(math.log(self.n_negatives / self.n_items), device=device))
+        scale = math.log(self.n_items + 1)
+        ranks = torch.exp(torch.rand(shape, device=device) * scale).long().sub_(1).clamp_(0, self.n_items - 1)
+        share = torch.log1p(1 / (ranks + 1.0)) / scale
+        return Negatives(self.by_popularity[ranks], torch.log(share * self.n_negatives))
+
+    def extra_repr(self) -> str:
+        """Settings to show when the model is printed."""
+        return f"{self.n_negatives} of {self.n_items} items, {self.distribution}"
