@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -256,7 +257,7 @@ def test_the_command_prints_the_best(toy, tmp_path, capsys):
         (WINDOWS, ["--nproc=2"], "--tool=ray"),
         (WINDOWS, ["--display_file=gone/a.html"], "gone/a.html"),
         (WINDOWS, ["--data_path=gone"], "toy.inter"),
-        ("pps_epsilon uniform 0.1,1\n", [], "exhaustive"),
+        ("novelty_epsilon uniform 0.1,1\n", [], "exhaustive"),
     ],
 )
 def test_a_mistake_gets_one_line_and_code_2(toy, tmp_path, capsys, space, given, told):
@@ -280,3 +281,33 @@ def test_what_is_not_installed_is_told(toy, tmp_path, capsys, monkeypatch, tool,
     given = words(toy, params_file="s.hyper", tool=tool)
     assert main(["--model=PersonalizedMostPop", *given]) == 2
     assert f"needs {module}" in capsys.readouterr().err
+
+
+def _why_no_ray() -> str | None:
+    try:
+        version = tuple(map(int, metadata.version("ray").split(".")[:2]))
+    except metadata.PackageNotFoundError:
+        return "Ray is not installed"
+    return None if version >= (2, 7) else f"Ray {version} cannot run Tune on NumPy 2: requirements-ray.txt"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(_why_no_ray() is not None, reason=str(_why_no_ray()))
+def test_ray_finds_what_one_process_finds(search):
+    space = "history_window choice [3, 1, 5, 8]\n"
+    alone = search(space, output_file="alone.jsonl")
+    together = search(space, output_file="ray.jsonl", tool="ray", workers=2, max_evals=3)
+    scores = {trial.key: trial.score for trial in together.trials}
+    assert len(scores) == 3
+    assert scores.items() <= {trial.key: trial.score for trial in alone.trials}.items()
+    continued = search(space, output_file="ray.jsonl", tool="ray", workers=2)
+    assert len(continued.trials) == 4
+    assert [t.params for t in continued.trials[:3]] == [t.params for t in alone.trials[:3]]
+    assert Path(continued.best.checkpoint).is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(_why_no_ray() is not None, reason=str(_why_no_ray()))
+def test_a_failing_trial_does_not_end_a_search_with_ray(search):
+    found = search("n_heads choice [3, 2]\n", "PopSASRec", tool="ray", workers=2, algo="bayes", max_evals=3)
+    assert {trial.params["n_heads"]: trial.error is None for trial in found.trials} == {3: False, 2: True}

@@ -83,7 +83,9 @@ class Study:
         for name, _, _ in self.space.dimensions:
             if name not in known or name in (*RUN_PROPERTIES, *FIXED_PROPERTIES):
                 near = did_you_mean(name, known)
-                raise UsageError(f"property [{name}] cannot be tuned, or is not known{near}")
+                raise UsageError(
+                    f"property [{name}] of {self.config['model']} is not known or cannot be tuned{near}"
+                )
             if name in self._names_given(self.request.argv):
                 raise UsageError(f"--{name} is given and tuned too; leave out one")
         for dimension in self.space.dimensions:
