@@ -39,12 +39,14 @@ setup(
         "tqdm>=4.60",
     ],
     extras_require={
+        "benchmarks": ["matplotlib>=3.5"],
         "tune": TUNE,
         "test": [*TUNE, "pytest>=8", "hypothesis>=6.100", "ruff", "mypy", "types-PyYAML", "setuptools>=70"],
     },
     entry_points={
         "console_scripts": [
             "recbole-popaware = recbole_popaware.cli:main",
+            "recbole-popaware-recommend = recbole_popaware.recommend.__main__:main",
             "recbole-popaware-convert = dataset_converters.__main__:main",
         ]
     },

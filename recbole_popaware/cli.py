@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from recbole_popaware import __version__
@@ -16,7 +15,6 @@ DESCRIPTION = """Train and evaluate a sequential recommender: PopSASRec, PopBERT
 PersonalizedMostPop, or any sequential model of RecBole. Every property may be given as --key=value."""
 
 TOPOLOGY = ("nproc", "world_size", "ip", "port", "group_offset")
-SHOWN_TRIALS = 5
 SEARCH = (
     *("params_file", "algo", "max_evals", "output_file", "display_file"),
     *("tool", "ray_address", "workers"),
@@ -33,12 +31,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0, or 2 for a mistake of the user, told in one line.
     """
     known, properties = parse(sys.argv[1:] if argv is None else argv)
-    try:
+
+    def work() -> str:
         for word in properties:
             if not (word.startswith("--") and "=" in word):
                 raise UsageError(f"[{word}] is not understood; properties are given as --key=value")
-        warnings.filterwarnings("ignore", module=r"recbole\.")  # RecBole's to mend, not the user's
-        told = carry_out(known, properties)
+        return carry_out(known, properties)
+
+    return exit_code(work)
+
+
+def exit_code(work: Callable[[], str]) -> int:
+    """Run a command and print what it returns, or in one line on standard error why it could not run.
+
+    Returns:
+        0; 2 for a mistake of the user or a library that is missing; 130 if interrupted.
+    """
+    warnings.filterwarnings("ignore", module=r"recbole\.")  # RecBole's to mend, not the user's
+    try:
+        told = work()
     except ModuleNotFoundError as error:
         version = ".".join(map(str, sys.version_info[:2]))
         print(f"error: {error}, for Python {version}; see 'Installing' in README.md", file=sys.stderr)
@@ -49,13 +60,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    if told is not None:
+    if told:
         print(told)
     return 0
 
 
-def carry_out(known: argparse.Namespace, properties: Sequence[str]) -> str | None:
-    """Train, or search where a params file is given; what to print, if anything."""
+def carry_out(known: argparse.Namespace, properties: Sequence[str]) -> str:
+    """Train, or search where a params file is given; what to print, which may be nothing."""
     from recbole_popaware.distributed import Topology  # takes seconds, and --help needs none of it
     from recbole_popaware.launch import Request, run
 
@@ -64,12 +75,13 @@ def carry_out(known: argparse.Namespace, properties: Sequence[str]) -> str | Non
     search = _given(known, SEARCH)
     if not search:
         result = run(request, topology)
-        return None if result is None else report(result)
+        return "" if result is None else report(result)
     if "params_file" not in search:
         raise UsageError(f"--{min(search)} is for a search, which needs a --params_file too")
     if not topology.is_one_process:
         raise UsageError("a search has one process a trial; for several trials at once say --tool=ray")
     from recbole_popaware.tuning.options import Options
+    from recbole_popaware.tuning.report import report_search
     from recbole_popaware.tuning.tune import tune
 
     return report_search(tune(request, Options(**search)))
@@ -125,33 +137,3 @@ def report(result: dict[str, Any]) -> str:
     if result["checkpoint"]:
         lines.append(f"weights of the best one: {result['checkpoint']}")
     return "\n".join(lines)
-
-
-def report_search(search: Any) -> str:
-    """Lay out the best trials of a finished search, and how to train the best one again."""
-    from texttable import Texttable
-
-    best, config = search.best, search.study.config
-    measure = config["valid_metric"].lower()
-    distinct = {trial.key: trial for trial in search.trials}.values()  # a point may be drawn twice
-    ranked = [trial for trial in distinct if trial.score is not None]
-    ranked.sort(key=lambda trial: trial.score, reverse=best.bigger)
-    table = Texttable(max_width=0)
-    table.set_deco(Texttable.HEADER)
-    table.set_cols_dtype(["t", "t", "t"])
-    table.set_cols_align(["r", "r", "l"])
-    table.add_row([f"{measure}, validation", "test", "properties"])
-    for trial in ranked[:SHOWN_TRIALS]:
-        words = " ".join(f"--{name}={_quoted(value)}" for name, value in trial.params.items())
-        table.add_row([f"{trial.score:.4f}", f"{trial.test[measure]:.4f}", words])
-    failed = len(distinct) - len(ranked)
-    rows = [line.rstrip() for line in table.draw().splitlines()]
-    lines = ["", f"{config['model']} on {config['dataset']}", "", *rows, ""]
-    lines.append(f"trials: {len(distinct)}" + (f", {failed} of them failed" if failed else ""))
-    lines.append(f"all results: {search.study.results.file}")
-    lines.append(f"weights of the best one: {best.checkpoint or 'not kept'}")
-    return "\n".join(lines)
-
-
-def _quoted(value: Any) -> str:
-    return shlex.quote(str(value))

@@ -12,6 +12,7 @@ from recbole_popaware.data.temporal_split import KEPT_USERS, TRAIN_UNTIL
 from recbole_popaware.errors import UsageError
 from recbole_popaware.model.negatives import DISTRIBUTIONS
 from recbole_popaware.model.popularity_aware import HEADS
+from recbole_popaware.model.recency_head import LEARNABLE
 
 _HERE = Path(__file__).parent
 # A wheel carries the files inside the package; a checkout has them beside it.
@@ -65,6 +66,18 @@ CHECKS: dict[str, Check] = {
     "mask_last": (lambda x: _is_number(x) and 0 <= x <= 1, "a number from 0 to 1"),
     "train_targets": one_of(TRAIN_TARGETS),
     "popularity_head": one_of(HEADS),
+    "pps_history": (
+        lambda x: x in ("window", "full") or whole(1)[0](x),
+        "window, full, or a number of plays",
+    ),
+    "pps_learn": (
+        lambda x: isinstance(x, (list, tuple)) and set(x) <= set(LEARNABLE),
+        f"a list of {', '.join(LEARNABLE)}",
+    ),
+    "pps_decay": (lambda x: x is None or (_is_number(x) and x >= 0), "empty or a number, at least 0"),
+    "pps_age": one_of(("plays", "hours")),
+    "pps_learning_rate": (lambda x: x is None or _POSITIVE[0](x), "empty or a number above 0"),
+    "learn_network_weight": _SWITCH,
     "share_embeddings": _SWITCH,
     "negatives": whole(1),
     "negative_sampling": one_of(DISTRIBUTIONS),
@@ -90,6 +103,10 @@ def check(settings: Mapping[str, Any]) -> None:
     for name, (accepts, accepted) in CHECKS.items():
         if name in settings and not accepts(settings[name]):
             raise UsageError(f"{name} is [{settings[name]}], but must be {accepted}")
+    if settings.get("pps_age") == "hours" and settings.get("pps_history") == "window":
+        raise UsageError(
+            "pps_age: hours needs pps_history: full, or a number of plays, since windows hold no times"
+        )
     if settings.get("train_targets") == "all" and settings.get("transform"):
         raise UsageError(
             f"transform: {settings['transform']} changes windows, which have a target at every place; "

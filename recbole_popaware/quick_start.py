@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -144,6 +145,7 @@ def prepare(config: Config, shared: SharedData | None = None) -> Experiment:
         ) from error
     except (ValueError, NotImplementedError, AssertionError, ZeroDivisionError) as error:
         raise UsageError(f"{config['model']} refuses its properties: {error}") from error
+    model.item_numbering = _item_numbering(dataset)
     logger.info(model)
     return Experiment(config, model, dataset, train_data, valid_data, test_data)
 
@@ -153,6 +155,7 @@ def load_data_and_model(
     config_dict: dict[str, Any] | None = None,
     *,
     trust_pickle: bool = False,
+    log: bool = True,
 ) -> Experiment:
     """Load a checkpoint together with the data it was trained on.
 
@@ -160,6 +163,7 @@ def load_data_and_model(
         model_file: A checkpoint of this package, or of stock RecBole with ``trust_pickle``.
         config_dict: Properties that replace those of the checkpoint, such as ``data_path``.
         trust_pickle: Read pickled objects too; see :func:`~recbole_popaware.trainer.read_checkpoint`.
+        log: Set up RecBole's log, on the terminal and in a file.
 
     Raises:
         UsageError: If the file cannot be read, or its data set is not there or has changed.
@@ -174,7 +178,8 @@ def load_data_and_model(
     settings.update(config_dict or {})
     config = Config(config_dict=settings, argv=())
     init_seed(config["seed"], config["reproducibility"])
-    init_logger(config)
+    if log:
+        init_logger(config)
     experiment = prepare(config)
     try:
         experiment.model.load_state_dict(checkpoint["state_dict"])
@@ -183,5 +188,16 @@ def load_data_and_model(
             f"{model_file} does not fit data set [{config['dataset']}] as it is now; is it the one that "
             f"the model was trained on? ({error})"
         ) from error
+    if checkpoint.get("item_numbering") not in (None, experiment.model.item_numbering):
+        raise UsageError(
+            f"{model_file} numbers items otherwise than data set [{config['dataset']}] as it is now; give it "
+            f"the .inter file of the training (numbers go by an item's first row)"
+        )
     experiment.model.load_other_parameter(checkpoint.get("other_parameter"))
     return experiment
+
+
+def _item_numbering(dataset: Any) -> str:
+    """What tells one numbering of items from another: a hash of their names in order."""
+    names = dataset.field2id_token[dataset.iid_field]
+    return hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()

@@ -82,11 +82,16 @@ class TrainerAdapter(ValidationCurves, DistributedTraining):
         self.evaluator = PopAwareEvaluator(config)
 
     def fit(self, train_data: Any, *args: Any, **kwargs: Any) -> Any:
-        """Train; see stock. After :meth:`resume_checkpoint`, random numbers go on where they were."""
+        """Train; see stock. After :meth:`resume_checkpoint`, random numbers go on where they were.
+
+        RecBole's SINE turns torch's anomaly detection on for the whole process when it is imported, and
+        with it a search for NaN in every gradient. It is off here; the loss of each batch is still checked.
+        """
         self._generator = train_data.generator
         if self._resumed is not None:
             restore_random_state(self._resumed, self._generator)
-        return super().fit(train_data, *args, **kwargs)  # type: ignore[misc]
+        with torch.autograd.set_detect_anomaly(False):
+            return super().fit(train_data, *args, **kwargs)  # type: ignore[misc]
 
     def _valid_epoch(self, *args: Any, **kwargs: Any) -> Any:
         score, self._valid_result = super()._valid_epoch(*args, **kwargs)
@@ -102,6 +107,7 @@ class TrainerAdapter(ValidationCurves, DistributedTraining):
             "cur_step": self.cur_step,
             "best_valid_score": float(self.best_valid_score),
             "state_dict": self.model.state_dict(),
+            "item_numbering": getattr(self.model, "item_numbering", None),
             "other_parameter": {
                 name: value
                 for name, value in self.model.other_parameter().items()
@@ -162,8 +168,19 @@ class Trainer(TrainerAdapter, recbole.trainer.Trainer):
     def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer:
         if not self._learns():  # torch refuses an optimiser over nothing
             kwargs["params"] = [torch.nn.Parameter(torch.empty(0))]
+        elif self.config["pps_learning_rate"] and "params" not in kwargs:
+            kwargs["params"] = self._parameter_groups()
         optimizer: torch.optim.Optimizer = super()._build_optimizer(**kwargs)
         return optimizer
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        """The head's parameters and the network's weight apart from the network, without weight decay."""
+        groups: list[dict[str, Any]] = [{"params": []}, {"params": []}]
+        for name, parameter in self.model.named_parameters():
+            of_head = name == "network_weight" or name.startswith("popularity_head.")
+            groups[of_head]["params"].append(parameter)
+        groups[1].update(lr=self.config["pps_learning_rate"], weight_decay=0.0)
+        return [group for group in groups if group["params"]]
 
     def _train_epoch(self, train_data: Any, epoch_idx: int, *args: Any, **kwargs: Any) -> Any:
         if not self._learns():

@@ -13,7 +13,7 @@ from recbole_popaware.errors import UsageError
 from recbole_popaware.trainer import Trainer, TrainerAdapter
 
 _PACKAGE = "recbole_popaware.model.sequential_recommender"
-MODELS = ("PopSASRec", "PopGSASRec", "PopBERT4Rec", "MostPop", "PersonalizedMostPop")
+MODELS = ("PopSASRec", "PopGSASRec", "PopBERT4Rec", "MostPop", "PersonalizedMostPop", "DecayedMostPop")
 
 
 def get_model(name: str) -> type:

@@ -143,3 +143,27 @@ def test_a_data_set_without_histories_is_refused(three):
     experiment.dataset.history = None
     with pytest.raises(UsageError, match="whole histories"):
         PersonalizedMostPop(experiment.config, experiment.dataset)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5, 3.0])
+@pytest.mark.parametrize("window", [None, 3])
+def test_decayed_plays_equal_a_loop(three, decay, window):
+    experiment = build("DecayedMostPop", three, pps_decay=decay, pps_epsilon=0.2, history_window=window)
+    batch = next(iter(experiment.test_data))[0]
+    scores = experiment.model.full_sort_predict(batch)
+    tokens = experiment.dataset.field2id_token
+    for row, user in enumerate(tokens["user_id"][batch["user_id"].numpy()]):
+        heard = TIMELINES[user].split()[:-1][-(window or 99) :]
+        for item, name in enumerate(tokens["item_id"][1:], start=1):
+            ages = [len(heard) - place for place, played in enumerate(heard) if played == name]
+            strength = sum(age**-decay for age in ages)
+            if ages:
+                assert scores[row, item].item() == pytest.approx(np.log(strength / 0.2 + 1), rel=1e-5)
+            else:
+                assert scores[row, item] < 0
+
+
+def test_strong_decay_ranks_by_the_latest_play(three):
+    experiment = build("DecayedMostPop", three, pps_decay=9.0)
+    batch = next(iter(experiment.test_data))[0]
+    assert ranked(experiment, batch)["ann"].startswith("dabc")

@@ -41,7 +41,7 @@ def test_words_may_stand_apart_as_in_recbole(toy, capsys, tmp_path):
         (["--model=PopSASRec", "--n_heads=3"], "refuses its properties"),
         (["--model=PopSASRec", "--loss_type=Hinge"], "loss_type"),
         (["--model=PopBERT4Rec", "--loss_type=Hinge"], "loss_type"),
-        (["--model=PopBERT4Rec", "--mask_ratio=0.01"], "mask_ratio"),
+        (["--model=PopBERT4Rec", "--mask_ratio=0"], "mask_ratio"),
         (["--model=PopSASRec", "--eval_args={'split': {'XS': 1}, 'order': 'TO'}"], "XS"),
         (["--model=PopSASRec", "epochs=3"], "[epochs=3] is not understood"),
         (["--model=PopSASRec", "--epochs", "3"], "is not understood"),
@@ -75,7 +75,7 @@ def test_help_costs_no_import_of_torch(capsys):
 
 
 def test_a_python_without_recbole_is_told_so(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "recbole_popaware.config", None)
+    monkeypatch.setitem(sys.modules, "recbole_popaware.launch", None)
     assert main(["--model=PopSASRec"]) == 2
     assert "README" in capsys.readouterr().err
 

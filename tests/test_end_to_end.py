@@ -5,7 +5,7 @@ from conftest import SMALL, write_atomic
 
 from recbole_popaware.quick_start import run_recbole_popaware
 
-OURS = ["PopSASRec", "PopBERT4Rec", "MostPop", "PersonalizedMostPop"]
+OURS = ["PopSASRec", "PopGSASRec", "PopBERT4Rec", "MostPop", "PersonalizedMostPop", "DecayedMostPop"]
 STOCK = ["SASRec", "BERT4Rec", "GRU4Rec", "NARM", "STAMP", "RepeatNet", "SASRecCPR", "FPMC"]
 
 

@@ -43,6 +43,8 @@ def test_counts_equal_a_loop_at_every_place(windows):
     plays, queries, expected = PlayIndex.of_windows(windows, N_ITEMS), every_place(windows), counts(windows)
     assert torch.equal(dense(plays.everything(queries), expected.shape), expected)
     candidates = torch.arange(N_ITEMS).expand(len(expected), -1)
+    shared = plays.find(queries, candidates[0])
+    assert torch.equal(dense(shared, expected.shape), expected)
     assert torch.equal(dense(plays.find(queries, candidates), expected.shape), expected)
     assert torch.equal(plays.total(queries), expected.sum(1))
     assert torch.equal(plays.most(queries), expected.amax(1))
@@ -76,8 +78,7 @@ def test_a_hand_made_window():
 def test_ages_are_counted_in_plays():
     plays = PlayIndex.of_windows(torch.tensor([[4, 2, 0, 4, 5]]), 6)  # 0 is no play
     hits = plays.find(plays.at_ends(), torch.tensor([[4]]))
-    stretch = torch.arange(int(hits.first[0]), int(hits.ends[0]))
-    assert plays.ages(plays.at_ends(), torch.zeros(2, dtype=torch.long), stretch).tolist() == [4, 2]
+    assert [part.tolist() for part in plays.ages(plays.at_ends(), hits)] == [[0, 0], [4, 2]]
 
 
 def test_empty_windows_have_no_plays():

@@ -26,7 +26,7 @@ def test_a_checkpoint_holds_tensors_and_plain_values_only(toy):
     assert json.loads(checkpoint["settings"])["model"] == "PopSASRec"
     assert set(checkpoint) == {
         *("settings", "epoch", "cur_step", "best_valid_score"),
-        *("state_dict", "other_parameter", "optimizer"),
+        *("state_dict", "item_numbering", "other_parameter", "optimizer"),
         *("best_valid_result", "train_loss", "random"),
     }
 
@@ -77,6 +77,17 @@ def test_a_model_of_other_data_is_refused(toy, tmp_path):
     inter = tmp_path / "data" / "toy" / "toy.inter"
     inter.write_text(inter.read_text() + "u0\tnew\t1700000000\n")
     with pytest.raises(UsageError, match="does not fit"):
+        load_data_and_model(result["checkpoint"])
+
+
+def test_a_model_of_the_same_items_in_another_order_is_refused(toy, tmp_path):
+    result = train("PopSASRec", toy)
+    inter = tmp_path / "data" / "toy" / "toy.inter"
+    head, *rows = inter.read_text().splitlines()
+    inter.write_text("\n".join([head, *rows, rows[-1]]) + "\n")
+    assert load_data_and_model(result["checkpoint"])  # one more play of an item and a user that are known
+    inter.write_text("\n".join([head, *rows[::-1]]) + "\n")
+    with pytest.raises(UsageError, match="numbers items otherwise"):
         load_data_and_model(result["checkpoint"])
 
 
@@ -203,3 +214,18 @@ def test_a_checkpoint_of_something_else_is_not_resumed(toy):
         train("PopSASRec", toy, resume_from=file, hidden_size=4)
     with pytest.raises(UsageError, match="not there"):
         train("PopSASRec", toy, resume_from="nowhere.pth")
+
+
+def test_training_does_not_search_every_gradient_for_nan(toy, monkeypatch):
+    """RecBole's SINE turns that on when RecBole's models are imported, ours or not."""
+    seen = []
+    epoch = recbole.trainer.Trainer._train_epoch
+    monkeypatch.setattr(
+        recbole.trainer.Trainer,
+        "_train_epoch",
+        lambda *args, **kwargs: (seen.append(torch.is_anomaly_enabled()), epoch(*args, **kwargs))[1],
+    )
+    with torch.autograd.set_detect_anomaly(True):
+        train("PopSASRec", toy)
+        assert torch.is_anomaly_enabled()
+    assert seen == [False]

@@ -175,6 +175,8 @@ class HistoryDataset(AtomicDataset):
             )
         items = plays[self.iid_field].numpy()
         self.history = PlayHistory.from_sorted(users, items, self._times, self.user_num)
+        if self.config["pps_age"] == "hours":
+            self.history = self.history._replace(times=torch.from_numpy(self._times.astype(np.float64)))
         self._windows = self._window_fields(self.history, plays)
         rows = {field: column[targets] for field, column in plays.items()}
         self.inter_feat = Rows({**rows, self.end_field: targets}, self._windows)
@@ -191,6 +193,36 @@ class HistoryDataset(AtomicDataset):
         columns = {field + suffix: plays[field] for field in fields}
         names = FieldNames(self.uid_field, self.end_field, self.item_list_length_field)
         return WindowFields(history, columns, self.max_item_list_len, names)
+
+    def replace_history(self, history: PlayHistory) -> None:
+        """Cut windows from other plays from now on; the rows that are there no longer fit.
+
+        Raises:
+            UsageError: If windows of more than the items are wanted, which ``history`` does not hold.
+        """
+        if set(self.config["window_fields"]) - {self.iid_field}:
+            raise UsageError(f"new histories hold no windows of {self.config['window_fields']}")
+        list_field = self.iid_field + self.config["LIST_SUFFIX"]
+        names = FieldNames(self.uid_field, self.end_field, self.item_list_length_field)
+        self.history = history
+        self._windows = WindowFields(history, {list_field: history.items}, self.max_item_list_len, names)
+        self._served = [self.item_list_length_field, list_field]
+
+    def latest_rows(self, users: Tensor) -> Interaction:
+        """Rows of users ``[B]`` that come after all their plays, with windows, and padding for the target.
+
+        Raises:
+            UsageError: If there are no histories, as the files were split beforehand.
+        """
+        if self.history is None:
+            raise UsageError(
+                f"data set [{self.dataset_name}] was split beforehand (benchmark_filename) and holds no "
+                f"histories; name an .inter file of them"
+            )
+        ends = self.history.starts[users + 1]
+        # RecBole's CPR models compute a loss when they score, and so read a target.
+        rows = {self.uid_field: users, self.iid_field: torch.zeros_like(users), self.end_field: ends}
+        return Interaction({**rows, **self._windows.cut(rows, self._served)})
 
     def _rows_and_first_plays(self) -> Interaction:
         rows: Interaction = self.inter_feat

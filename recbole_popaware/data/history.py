@@ -16,11 +16,18 @@ class PlayHistory(NamedTuple):
         items: ``[P]`` item of each play.
         recency: ``[P]`` rank of the play's time among its user's times, from 0; equal times, equal rank.
         starts: ``[n_users + 1]`` place of each user's first play; user u holds ``starts[u]:starts[u + 1]``.
+        times: ``[P]`` time of each play in seconds, where a model asks for it (``pps_age: hours``).
     """
 
     items: Tensor
     recency: Tensor
     starts: Tensor
+    times: Tensor | None = None
+
+    def to(self, device: torch.device) -> PlayHistory:
+        """The same store on another device."""
+        times = None if self.times is None else self.times.to(device)
+        return PlayHistory(self.items.to(device), self.recency.to(device), self.starts.to(device), times)
 
     @classmethod
     def from_sorted(

@@ -19,7 +19,7 @@ SPLIT_SWITCHES = ("kept_users", "train_until", "valid_users", "targets", "mask_h
 # What a data set and its split depend on, beside the properties that RecBole counts among those of data.
 DATA_PROPERTIES = (
     *("dataset", "data_path", "eval_args", "repeatable", "seed", "reproducibility", *SPLIT_SWITCHES),
-    *("HISTORY_END_FIELD", "encoding", "discretization", "numerical_features"),
+    *("HISTORY_END_FIELD", "encoding", "discretization", "numerical_features", "pps_age"),
 )
 
 

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from recbole_popaware.data.history import stretches
+
 SEARCHED_AT_ONCE = 1 << 18  # candidates in one search: keeps its temporary arrays within a few MB
 
 
@@ -23,10 +25,17 @@ class Queries(NamedTuple):
     Attributes:
         rows: ``[T]`` row of each query.
         ends: ``[T]`` place before which plays count, at least one behind the row's start.
+        begins: ``[T]`` place from which plays count; ``None``: from the row's start.
     """
 
     rows: Tensor
     ends: Tensor
+    begins: Tensor | None = None
+
+    def at(self, index: Tensor | slice) -> Queries:
+        """Some of the queries."""
+        begins = None if self.begins is None else self.begins[index]
+        return Queries(self.rows[index], self.ends[index], begins)
 
 
 class Hits(NamedTuple):
@@ -61,6 +70,8 @@ class PlayIndex(NamedTuple):
         places: ``[P]`` places of plays, ascending within a pair.
         keys: ``[P]`` number of the pair and place as one number, ascending.
         counted: ``[places + 1]`` plays before each place.
+        peaks: ``[places]`` plays of the row's most played item, up to and with each place.
+        times: ``[places]`` time of each place in seconds, if ages in hours are asked for.
     """
 
     n_items: int
@@ -70,6 +81,8 @@ class PlayIndex(NamedTuple):
     places: Tensor
     keys: Tensor
     counted: Tensor
+    peaks: Tensor
+    times: Tensor | None = None
 
     @classmethod
     def build(cls, rows: Tensor, items: Tensor, starts: Tensor, n_items: int) -> PlayIndex:
@@ -87,7 +100,12 @@ class PlayIndex(NamedTuple):
         pairs, number, sizes = torch.unique_consecutive(pairs, return_inverse=True, return_counts=True)
         places, counted = places[order], _from_zero(in_catalogue.cumsum(0))
         keys = number * len(counted) + places
-        return cls(n_items, starts, pairs, _from_zero(sizes.cumsum(0)), places, keys, counted)
+        runs = _from_zero(sizes.cumsum(0))
+        rank = torch.arange(len(places), device=places.device) - runs[number] + 1
+        # A lift that grows from row to row lets one running maximum serve all rows.
+        lift = rows * (len(rows) + 1)
+        peaks = lift.scatter_add(0, places, rank).cummax(0).values - lift
+        return cls(n_items, starts, pairs, runs, places, keys, counted, peaks)
 
     @classmethod
     def of_windows(cls, windows: Tensor, n_items: int) -> PlayIndex:
@@ -102,72 +120,86 @@ class PlayIndex(NamedTuple):
         return Queries(torch.arange(len(self.starts) - 1, device=self.starts.device), self.starts[1:])
 
     def find(self, queries: Queries, candidates: Tensor) -> Hits:
-        """Find which candidates ``[T, K]`` were played before their query."""
-        step = max(SEARCHED_AT_ONCE // candidates.size(1), 1)
-        found = [
-            self._find(Queries(*(part[start : start + step] for part in queries)), candidates, start)
-            for start in range(0, max(len(candidates), 1), step)
-        ]
-        return Hits(*map(torch.cat, zip(*found)))
-
-    def everything(self, queries: Queries) -> Hits:
-        """Find all items played before each query; ``at`` points into ``[T, n_items]``."""
-        row_of_pair = self.pairs // self.n_items
-        first_pair = torch.searchsorted(row_of_pair, queries.rows)
-        n_pairs = torch.searchsorted(row_of_pair, queries.rows, right=True) - first_pair
-        query = torch.repeat_interleave(torch.arange(len(n_pairs), device=n_pairs.device), n_pairs)
-        before = n_pairs.cumsum(0) - n_pairs
-        pair = torch.arange(len(query), device=query.device) + (first_pair - before)[query]
-        begun = self.places[self.runs[pair]] < queries.ends[query]
-        query, pair = query[begun], pair[begun]
-        at = query * self.n_items + self.pairs[pair] % self.n_items
-        return self._cut(queries, query, at, pair)
-
-    def total(self, queries: Queries) -> Tensor:
-        """Plays before each query, ``[T]``."""
-        return self.counted[queries.ends] - self.counted[self.starts[queries.rows]]
-
-    def most(self, queries: Queries) -> Tensor:
-        """Plays of the item with most plays before each query, ``[T]``."""
-        n_places = len(self.counted) - 1
-        rank = torch.arange(len(self.places), device=self.places.device) + 1
-        rank -= torch.repeat_interleave(self.runs[:-1], self.runs.diff())
-        at_place = torch.zeros(n_places, dtype=torch.long, device=rank.device).scatter_(0, self.places, rank)
-        row = torch.repeat_interleave(
-            torch.arange(len(self.starts) - 1, device=rank.device), self.starts.diff()
-        )
-        lift = n_places + 1  # lifts each row above those before it, so that one running maximum serves all
-        return (at_place + row * lift).cummax(0).values[queries.ends - 1] - queries.rows * lift
-
-    def ages(self, queries: Queries, query: Tensor, plays: Tensor) -> Tensor:
-        """Age of plays in plays, 1 for the newest before the query.
+        """Find which candidates were played before their query.
 
         Args:
-            queries: The queries.
-            query: ``[N]`` number of the query.
-            plays: ``[N]`` index in ``places``.
-        """
-        return self.counted[queries.ends[query]] - self.counted[self.places[plays]]
+            queries: T points in histories.
+            candidates: ``[T, K]`` items of each query, or ``[K]`` the same for all.
 
-    def _find(self, queries: Queries, candidates: Tensor, start: int) -> Hits:
-        items = candidates[start : start + len(queries.rows)]
+        Returns:
+            Hits among ``[T, K]`` candidates.
+        """
+        if candidates.dim() == 1:
+            return self._find_shared(queries, candidates)
+        n, width = candidates.shape
+        step = max(SEARCHED_AT_ONCE // width, 1)
+        found = []
+        for start in range(0, max(n, 1), step):
+            rows, items = queries.rows[start : start + step], candidates[start : start + step]
+            number, column, pair = self._search(rows, items)
+            found.append((number + start, (number + start) * width + column, pair))
+        return self._cut(queries, *map(torch.cat, zip(*found)))
+
+    def everything(self, queries: Queries) -> Hits:
+        """Find all items played before each query; hits among ``[T, n_items]``."""
+        query, pair = _join(queries.rows, self.pairs // self.n_items)
+        return self._cut(queries, query, query * self.n_items + self.pairs[pair] % self.n_items, pair)
+
+    def _find_shared(self, queries: Queries, items: Tensor) -> Hits:
+        """Search once for each row instead of once for each query."""
+        rows = torch.unique(queries.rows)
+        number, column, pair = self._search(rows, items.expand(len(rows), -1))
+        query, hit = _join(queries.rows, rows[number])
+        return self._cut(queries, query, query * len(items) + column[hit], pair[hit])
+
+    def _search(self, rows: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Row number, column and pair of those items ``[R, K]`` that their row ``[R]`` has plays of."""
         if len(self.pairs) == 0:
-            none = torch.empty(0, dtype=torch.long, device=items.device)
-            return Hits(none, none, none, none)
-        wanted = (queries.rows * self.n_items).unsqueeze(1) + items
+            none = rows[:0]
+            return none, none, none
+        wanted = (rows * self.n_items).unsqueeze(1) + items
         pair = torch.searchsorted(self.pairs, wanted, out_int32=True).clamp_(max=len(self.pairs) - 1)
         played = (self.pairs[pair] == wanted) & (items > 0) & (items < self.n_items)
         at = torch.nonzero(played.flatten()).squeeze(1)
-        query, pair = at // items.size(1), pair.flatten()[at].long()
-        begun = self.places[self.runs[pair]] < queries.ends[query]
-        at, query, pair = at[begun], query[begun], pair[begun]
-        hits = self._cut(queries, query, at, pair)
-        return Hits(hits.query + start, hits.at + start * items.size(1), hits.first, hits.ends)
+        return at // items.size(1), at % items.size(1), pair.flatten()[at].long()
 
     def _cut(self, queries: Queries, query: Tensor, at: Tensor, pair: Tensor) -> Hits:
-        """End each pair's run of plays where its query ends."""
-        ends = torch.searchsorted(self.keys, pair * len(self.counted) + queries.ends[query])
-        return Hits(query, at, self.runs[pair], ends)
+        """Keep of each pair's plays those that count for its query."""
+        n_places, ends, begins = len(self.counted), queries.ends[query], queries.begins
+        first = self.runs[pair]
+        if begins is not None:
+            first = torch.searchsorted(self.keys, pair * n_places + begins[query])
+        last = torch.searchsorted(self.keys, pair * n_places + ends)
+        played = torch.nonzero(last > first).squeeze(1)
+        return Hits(query[played], at[played], first[played], last[played])
+
+    def total(self, queries: Queries) -> Tensor:
+        """Plays that count for each query, ``[T]``."""
+        begins = self.starts[queries.rows] if queries.begins is None else queries.begins
+        return self.counted[queries.ends] - self.counted[begins]
+
+    def most(self, queries: Queries) -> Tensor:
+        """Plays of the item with most plays in the row before each query, ``[T]``."""
+        return self.peaks[queries.ends - 1]
+
+    def ages(self, queries: Queries, hits: Hits) -> tuple[Tensor, Tensor]:
+        """Age of every play of the hits.
+
+        Returns:
+            Number of the hit ``[N]`` and age ``[N]``: in plays, 1 for the query's newest; or, where times
+            are known, in hours before that newest play, plus 1.
+        """
+        hit, play = stretches(hits.first, hits.ends)
+        places, ends = self.places[play], queries.ends[hits.query[hit]]
+        if self.times is None:
+            return hit, self.counted[ends] - self.counted[places]
+        return hit, 1 + (self.times[ends - 1] - self.times[places]) / 3600
+
+
+def _join(rows: Tensor, of: Tensor) -> tuple[Tensor, Tensor]:
+    """Pair each of ``rows`` ``[T]`` with every place of ascending ``of`` that holds the same row."""
+    first = torch.searchsorted(of, rows)
+    return stretches(first, torch.searchsorted(of, rows, right=True))
 
 
 def _from_zero(sums: Tensor) -> Tensor:

@@ -10,11 +10,15 @@ from recbole.utils import InputType
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from recbole_popaware.data.history import PlayHistory
+from recbole_popaware.errors import UsageError
 from recbole_popaware.model import losses
 from recbole_popaware.model.encoder import fuse
+from recbole_popaware.model.head_history import HeadHistory, Windows
 from recbole_popaware.model.negatives import NegativeSampler
 from recbole_popaware.model.play_index import PlayIndex, Queries
 from recbole_popaware.model.popularity_head import PopularityHead
+from recbole_popaware.model.recency_head import DEFAULT_DECAY, RecencyHead
 
 SWITCHED_OFF = "none"
 BY_LOSS = "auto"
@@ -56,7 +60,9 @@ class PopularityAware:
     train_targets = ("all", "next")
 
     ITEM_SEQ: str
+    ITEM_SEQ_LEN: str
     ITEM_ID: str
+    USER_ID: str
     n_items: int
     hidden_size: int
     item_embedding: nn.Embedding
@@ -65,13 +71,23 @@ class PopularityAware:
     dropout: nn.Module
     trm_encoder: nn.Module
     output_embedding: nn.Embedding | None
+    network_weight: nn.Parameter | None
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(_StockLoss(config), dataset)  # type: ignore[call-arg]  # the model behind the mixin
         fuse(self.trm_encoder)
         self.loss_type: str = config["loss_type"]
         self.NEXT_ITEMS = config["NEXT_ITEMS_FIELD"]
+        self.END = config["HISTORY_END_FIELD"]
         self.popularity_head = _head(config, self.n_items)
+        self.pps_history: str | int = config["pps_history"]
+        self.history: PlayHistory | None = getattr(dataset, "history", None)
+        if self.history is None and self.pps_history != "window":
+            raise UsageError(
+                f"pps_history: {self.pps_history} needs whole histories, which files split beforehand "
+                "(benchmark_filename) do not hold; say --pps_history=window"
+            )
+        self.network_weight = nn.Parameter(torch.zeros(())) if config["learn_network_weight"] else None
         self.output_embedding = None
         if not config["share_embeddings"]:
             self.output_embedding = nn.Embedding(self.n_items, self.hidden_size, padding_idx=0)
@@ -104,8 +120,8 @@ class PopularityAware:
         items = interaction[self.ITEM_ID].unsqueeze(1)
         scores = self._scores_of(self.last_hidden(interaction), items)
         if self.popularity_head is not None:
-            plays = self._plays(interaction)
-            scores = scores + self.popularity_head.candidates(plays, plays.at_ends(), items)
+            plays, queries = self._at_ends(interaction)
+            scores = scores + self.popularity_head.candidates(plays, queries, items)
         return scores.squeeze(1)
 
     def full_sort_predict(self, interaction: Any) -> Tensor:
@@ -113,8 +129,7 @@ class PopularityAware:
         scores = self.network_scores(interaction)
         if self.popularity_head is None:
             return scores
-        plays = self._plays(interaction)
-        return self.popularity_head.add_to_(scores, plays, plays.at_ends())
+        return self.popularity_head.add_to_(scores, *self._at_ends(interaction))
 
     def network_scores(self, interaction: Any) -> Tensor:
         """Scores of all items without the head's, ``[B, n_items]``."""
@@ -122,7 +137,11 @@ class PopularityAware:
 
     def popularity_scores(self, interaction: Any) -> Tensor | None:
         """The head's scores of all items, ``[B, n_items]``; ``None`` where it is switched off."""
-        return None if self.popularity_head is None else self.popularity_head(interaction[self.ITEM_SEQ])
+        if self.popularity_head is None:
+            return None
+        windows = interaction[self.ITEM_SEQ]
+        zeros = torch.zeros(len(windows), self.n_items, device=windows.device)
+        return self.popularity_head.add_to_(zeros, *self._at_ends(interaction))
 
     def embed(self, windows: Tensor) -> Tensor:
         """Embedded places ``[B, L, H]`` of windows ``[B, L]``, as stock feeds them to its encoder."""
@@ -130,18 +149,41 @@ class PopularityAware:
         places: Tensor = self.dropout(self.LayerNorm(embedded))
         return places
 
-    def _plays(self, interaction: Any) -> PlayIndex:
-        return PlayIndex.of_windows(interaction[self.ITEM_SEQ], self.n_items)
+    def counted(self, interaction: Any, items: Tensor, newest: int = 0) -> HeadHistory:
+        """What the head counts for a batch.
+
+        Args:
+            interaction: The batch.
+            items: ``[B, L]`` its windows, as the network may see them.
+            newest: How many plays behind the batch's own windows they hold.
+        """
+        if self.history is None or self.pps_history == "window":
+            return HeadHistory.of_windows(items, self.n_items)
+        lengths, users = interaction[self.ITEM_SEQ_LEN], interaction[self.USER_ID]
+        windows = Windows(items, lengths, users, interaction[self.END] + newest)
+        limit = None if self.pps_history == "full" else int(self.pps_history)
+        return HeadHistory.of_store(windows, self.n_items, self.history, limit)
+
+    def _at_ends(self, interaction: Any) -> tuple[PlayIndex, Queries]:
+        """Histories, and a query behind each row's window."""
+        counted = self.counted(interaction, interaction[self.ITEM_SEQ])
+        lengths = interaction[self.ITEM_SEQ_LEN]
+        return counted.plays, counted.before(torch.arange(len(lengths), device=lengths.device), lengths)
 
     def _item_table(self) -> Tensor:
         table = self.item_embedding if self.output_embedding is None else self.output_embedding
         return table.weight[: self.n_items]  # BERT4Rec's holds its mask as well
 
     def _item_bias(self) -> Tensor | None:
-        return getattr(self, "output_bias", None)  # BERT4Rec has one, SASRec has none
+        bias = getattr(self, "output_bias", None)  # BERT4Rec has one, SASRec has none
+        return None if bias is None else self._weighted(bias)
+
+    def _weighted(self, x: Tensor) -> Tensor:
+        return x if self.network_weight is None else x * self.network_weight
 
     def _all_scores(self, hidden: Tensor) -> Tensor:
         """Scores of all items ``[T, n_items]``, in float32 also where autocast halves the product."""
+        hidden = self._weighted(hidden)
         scores = hidden @ self._item_table().T
         bias = self._item_bias()
         scores = scores if bias is None else scores + bias
@@ -149,20 +191,21 @@ class PopularityAware:
 
     def _scores_of(self, hidden: Tensor, items: Tensor) -> Tensor:
         """Scores ``[T, K]`` of items ``[T, K]``, or of the same items ``[K]`` for all."""
-        embedded = self._item_table()[items]
+        hidden, embedded = self._weighted(hidden), self._item_table()[items]
         shared = items.dim() == 1
         scores = hidden @ embedded.T if shared else (embedded @ hidden.unsqueeze(-1)).squeeze(-1)
         bias = self._item_bias()
         return scores if bias is None else scores + bias[items]
 
     def _catalogue_losses(self, places: TrainingPlaces) -> Tensor:
-        def losses_of(hidden: Tensor, targets: Tensor, rows: Tensor, ends: Tensor) -> Tensor:
+        def losses_of(hidden: Tensor, targets: Tensor, number: Tensor) -> Tensor:
             logits = self._all_scores(hidden)
             if self.popularity_head is not None:
-                self.popularity_head.add_to_(logits, places.plays, Queries(rows, ends))
+                self.popularity_head.add_to_(logits, places.plays, places.queries.at(number))
             return nn.functional.cross_entropy(logits, targets, reduction="none")
 
-        return _in_pieces(losses_of, (places.hidden, places.targets, *places.queries), self.n_items)
+        number = torch.arange(len(places.targets), device=places.targets.device)
+        return _in_pieces(losses_of, (places.hidden, places.targets, number), self.n_items)
 
     def _sampled_losses(self, places: TrainingPlaces) -> Tensor:
         hidden, targets, plays, queries = places
@@ -174,10 +217,9 @@ class PopularityAware:
         else:
             width = drawn.items.size(1) * self.hidden_size
             negative = _in_pieces(self._scores_of, (hidden, drawn.items), width)
-        if self.popularity_head is not None:
-            candidates = torch.cat([targets.unsqueeze(1), drawn.items.expand(n_targets, -1)], dim=1)
-            popularity = self.popularity_head.candidates(plays, queries, candidates)
-            positive, negative = positive + popularity[:, 0], negative + popularity[:, 1:]
+        if (head := self.popularity_head) is not None:
+            positive = positive + head.candidates(plays, queries, targets.unsqueeze(1)).squeeze(1)
+            negative = negative + head.candidates(plays, queries, drawn.items)
         mask = drawn.items != targets.unsqueeze(1)
         if self.loss_type == "SampledCE":
             return losses.sampled_ce(positive, negative, mask, drawn.log_expected)
@@ -197,12 +239,16 @@ class _StockLoss:
 
 
 def _head(config: Any, n_items: int) -> PopularityHead | None:
-    form = config["popularity_head"]
+    form, learn, decay = config["popularity_head"], tuple(config["pps_learn"]), config["pps_decay"]
     if form == SWITCHED_OFF:
         return None
     if form == BY_LOSS:
         form = "sigmoid" if config["loss_type"] in losses.SIGMOID_LOSSES else "softmax"
-    return PopularityHead(n_items, form, config["pps_epsilon"])
+    if not learn and not decay:
+        return PopularityHead(n_items, form, config["pps_epsilon"])
+    if decay is None:
+        decay = DEFAULT_DECAY if "d" in learn else 0.0
+    return RecencyHead(n_items, form, config["pps_epsilon"], decay, learn)
 
 
 def _in_pieces(function: Callable[..., Tensor], inputs: tuple[Tensor, ...], width: int) -> Tensor:

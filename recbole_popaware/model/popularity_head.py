@@ -37,15 +37,15 @@ class Form(NamedTuple):
     """
 
     reference: Callable[[PlayIndex, Queries], Tensor]
-    score: Callable[[Tensor, Tensor, float, int], Tensor]
+    score: Callable[[Tensor, Tensor, Tensor | float, int], Tensor]
 
 
-def softmax_score(plays: Tensor, most: Tensor, epsilon: float, others: int) -> Tensor:
+def softmax_score(plays: Tensor, most: Tensor, epsilon: Tensor | float, others: int) -> Tensor:
     """``ln((c + eps) / (max_z c_z + eps))``; 0 for the most played item."""
     return torch.log(plays + epsilon) - torch.log(most + epsilon)
 
 
-def sigmoid_score(plays: Tensor, total: Tensor, epsilon: float, others: int) -> Tensor:
+def sigmoid_score(plays: Tensor, total: Tensor, epsilon: Tensor | float, others: int) -> Tensor:
     """``logit((c + eps) / (n + eps * N))``.
 
     Written as ``ln(c + eps) - ln((n - c) + eps * (N - 1))``, which stays finite where all plays are of
@@ -103,14 +103,14 @@ class PopularityHead(nn.Module):
         Args:
             plays: Histories.
             queries: T points in them.
-            candidates: ``[T, K]`` item ids.
+            candidates: ``[T, K]`` item ids, or ``[K]`` the same for all queries.
 
         Returns:
             ``[T, K]`` scores.
         """
         hits = plays.find(queries, candidates)
         unplayed, correction = self._scores(hits, plays, queries)
-        scores = unplayed.unsqueeze(1).repeat(1, candidates.size(1))
+        scores = unplayed.unsqueeze(1).repeat(1, candidates.size(-1))
         scores.view(-1).index_add_(0, hits.at, correction)
         return scores
 
@@ -138,9 +138,20 @@ class PopularityHead(nn.Module):
 
     def _scores(self, hits: Hits, plays: PlayIndex, queries: Queries) -> tuple[Tensor, Tensor]:
         """Score of items never played ``[T]``, and how far each hit is above it ``[E]``."""
-        form = FORMS[self.form]
-        reference = form.reference(plays, queries).to(torch.get_default_dtype())
-        others = self.n_items - 2
-        unplayed = form.score(torch.zeros_like(reference), reference, self.epsilon, others)
-        played = form.score(hits.plays.to(reference.dtype), reference[hits.query], self.epsilon, others)
+        score, epsilon, others = FORMS[self.form].score, self._smoothing(), self.n_items - 2
+        reference = self._reference(plays, queries)
+        unplayed = score(torch.zeros_like(reference), reference, epsilon, others)
+        played = score(self._strength(hits, plays, queries), reference[hits.query], epsilon, others)
         return unplayed, played - unplayed[hits.query]
+
+    def _smoothing(self) -> Tensor | float:
+        """Eps."""
+        return self.epsilon
+
+    def _strength(self, hits: Hits, plays: PlayIndex, queries: Queries) -> Tensor:
+        """What stands for c in the formulas, ``[E]``."""
+        return hits.plays.to(torch.get_default_dtype())
+
+    def _reference(self, plays: PlayIndex, queries: Queries) -> Tensor:
+        """What stands for the greatest c, or for n, ``[T]``."""
+        return FORMS[self.form].reference(plays, queries).to(torch.get_default_dtype())

@@ -35,7 +35,7 @@ class PersonalizedMostPop(MostPop):
         """Scores of all items, ``[B, n_items]``: below 1 by global popularity, from 1 on the user's own."""
         popularity = popularity_places(self.item_plays)
         scores = (popularity / self.n_items).repeat(len(interaction), 1)
-        history = PlayHistory(*(part.to(popularity.device) for part in self.history))
+        history = self.history.to(popularity.device)
         rows, places = history.before(interaction[self.USER_ID], interaction[self.END], self.history_window)
         keys, plays, latest = summarise(rows * self.n_items + history.items[places], history.recency[places])
         row, item = keys // self.n_items, keys % self.n_items

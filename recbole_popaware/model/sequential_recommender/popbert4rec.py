@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from recbole_popaware.model.encoder import encode, encode_last
-from recbole_popaware.model.play_index import PlayIndex, Queries
 from recbole_popaware.model.popularity_aware import PopularityAware, TrainingPlaces
 
 
@@ -31,15 +30,15 @@ class PopBERT4Rec(PopularityAware, BERT4Rec):
 
     def training_places(self, interaction: Any) -> TrainingPlaces:
         """The masked places of windows that end with the row's target."""
-        last = interaction[self.POS_ITEM_ID]
-        windows = self._append(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN], last)
-        masked = self._choose(windows, interaction[self.ITEM_SEQ_LEN] - 1)
+        last, lengths = interaction[self.POS_ITEM_ID], interaction[self.ITEM_SEQ_LEN]
+        windows = self._append(interaction[self.ITEM_SEQ], lengths, last)
+        masked = self._choose(windows, lengths - 1)
         seen = windows.where(~masked, self.mask_token)
-        plays = PlayIndex.of_windows(seen, self.n_items)
+        counted = self.counted(interaction, seen, newest=1)
         rows, places = torch.nonzero(masked, as_tuple=True)
         hidden = encode(self.trm_encoder, self.embed(seen), (seen != 0)[:, None, None])[rows, places]
-        queries = Queries(rows, plays.starts[rows + 1])
-        return TrainingPlaces(self._transform(hidden), windows[rows, places], plays, queries)
+        queries = counted.before(rows, lengths[rows])
+        return TrainingPlaces(self._transform(hidden), windows[rows, places], counted.plays, queries)
 
     def last_hidden(self, interaction: Any) -> Tensor:
         """The network's view of each row's window at a mask behind its last play, ``[B, H]``."""

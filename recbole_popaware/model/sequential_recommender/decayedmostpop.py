@@ -1,0 +1,35 @@
+"""Personalised popularity with a fading memory alone, without a network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recbole_popaware.model.sequential_recommender.personalizedmostpop import (
+    PersonalizedMostPop,
+    popularity_places,
+)
+
+
+class DecayedMostPop(PersonalizedMostPop):
+    """A user's own items by ``ln(eps + sum of age^-d)``, then the globally popular ones; nothing is learned.
+
+    Age is in plays, 1 for the newest. It is what the learned head has to beat. Scores are those of the head,
+    measured against an item never played; what the user never played lies below 0, by global popularity.
+    """
+
+    def __init__(self, config: Any, dataset: Any) -> None:
+        super().__init__(config, dataset)
+        self.decay: float = config["pps_decay"]
+        self.epsilon: float = config["pps_epsilon"]
+
+    def full_sort_predict(self, interaction: Any) -> Tensor:
+        """Scores of all items, ``[B, n_items]``."""
+        scores = (popularity_places(self.item_plays) / self.n_items - 1).repeat(len(interaction), 1)
+        history, ends = self.history.to(scores.device), interaction[self.END]
+        rows, places = history.before(interaction[self.USER_ID], ends, self.history_window)
+        weights = (ends[rows] - places).float() ** -self.decay
+        strength = torch.zeros_like(scores).index_put((rows, history.items[places]), weights, accumulate=True)
+        return torch.where(strength > 0, torch.log1p(strength / self.epsilon), scores)

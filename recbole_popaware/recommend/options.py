@@ -1,0 +1,102 @@
+"""What a caller may choose about lists; importing it costs nothing."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Union
+
+from recbole_popaware.errors import UsageError
+
+EVERYBODY = "all"
+Users = Union[str, "os.PathLike[str]", Sequence[str]]
+"""``all``, a file that names users, or their ids."""
+
+
+@dataclass(frozen=True)
+class ListRules:
+    """Which items a list holds.
+
+    Attributes:
+        topk: Length of the lists, from 1 up.
+        popularity_weight: W in ``score = model_score + W * popularity_score``.
+        explore_share: At least this share of each list, rounded up, are items the user never played.
+        exclude_history: Only items the user never played.
+
+    Raises:
+        UsageError: If a value is none of these.
+    """
+
+    topk: int = 10
+    popularity_weight: float = 1.0
+    explore_share: float = 0.0
+    exclude_history: bool = False
+
+    def __post_init__(self) -> None:
+        if self.topk < 1:
+            raise UsageError(f"topk is [{self.topk}], but a list needs at least 1 item")
+        if not math.isfinite(self.popularity_weight):
+            raise UsageError(f"the popularity weight is [{self.popularity_weight}], but must be a number")
+        if not 0 <= self.explore_share <= 1:
+            raise UsageError(f"the explore share is [{self.explore_share}], but must lie between 0 and 1")
+
+    @property
+    def explore_places(self) -> int:
+        """Places of a list that items never played must take."""
+        share = Fraction(repr(float(self.explore_share)))  # 0.7 of 10 places are 7, which floats miss
+        return math.ceil(share * self.topk)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to recommend, beyond whom and how many.
+
+    Attributes:
+        popularity_weight: See :class:`ListRules`.
+        explore_share: See :class:`ListRules`.
+        exclude_history: See :class:`ListRules`.
+        history: An atomic ``.inter`` file whose plays take the place of those the model was trained on.
+        item_file: Titles of items: an atomic ``.item`` file, CSV or parquet with a column ``item_id``.
+        title_column: Its column of titles; default: the one whose name says so.
+        data_path: Folder of data sets, if it is no longer where the training found it.
+        device: ``cpu``, ``cuda`` or ``cuda:N``; default: a GPU where there is one.
+        batch_size: Users scored at once; default: what keeps a matrix of scores at 128 MiB.
+        show_progress: Show a progress bar, where standard error is a terminal.
+    """
+
+    popularity_weight: float = ListRules.popularity_weight
+    explore_share: float = ListRules.explore_share
+    exclude_history: bool = ListRules.exclude_history
+    history: str | os.PathLike[str] | None = None
+    item_file: str | os.PathLike[str] | None = None
+    title_column: str | None = None
+    data_path: str | os.PathLike[str] | None = None
+    device: str | None = None
+    batch_size: int | None = None
+    show_progress: bool = False
+
+    def __post_init__(self) -> None:
+        if self.batch_size is not None and self.batch_size < 1:
+            raise UsageError(f"the batch size is [{self.batch_size}], but must be at least 1")
+        if self.title_column is not None and self.item_file is None:
+            raise UsageError(f"the title column [{self.title_column}] needs an item file that has it")
+
+    def rules(self, topk: int) -> ListRules:
+        """The rules of lists of a length."""
+        return ListRules(topk, self.popularity_weight, self.explore_share, self.exclude_history)
+
+
+def existing_file(file: str | os.PathLike[str], what: str) -> Path:
+    """Check that a file is there.
+
+    Raises:
+        UsageError: If it is not.
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise UsageError(f"{what} {path} is not there, or is no file")
+    return path

@@ -1,0 +1,101 @@
+"""Write tables one after another into one file: all of them or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from recbole_popaware.errors import UsageError
+
+_ROW_GROUP = 1 << 17
+
+Tables = Iterable[pa.Table]
+
+
+def write(path: Path, schema: pa.Schema, tables: Tables) -> None:
+    """Write a file in the format of its ending; an earlier one is replaced at the end, in one step.
+
+    Args:
+        path: The file, checked by :func:`check_output`.
+        schema: Columns of every table.
+        tables: Rows in their order; only some of them are held at a time.
+
+    Raises:
+        UsageError: If the file cannot be written; nothing is left then.
+    """
+    try:
+        with _replaced_at_the_end(path) as file:
+            _FORMATS[path.suffix](file, schema, tables)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error}") from error
+
+
+def check_output(path: Path) -> None:
+    """Check a file's ending and folder, before any work is done for it.
+
+    Raises:
+        UsageError: If it cannot be written.
+    """
+    if path.suffix not in _FORMATS:
+        raise UsageError(f"output [{path}] must end in {', '.join(_FORMATS)}")
+    if path.is_dir():
+        raise UsageError(f"output [{path}] is a folder; name a file")
+    if not path.parent.is_dir():
+        raise UsageError(f"output [{path}]: the folder {path.parent} is not there")
+    if not os.access(path.parent, os.W_OK):
+        raise UsageError(f"output [{path}]: the folder {path.parent} cannot be written to")
+
+
+@contextmanager
+def _replaced_at_the_end(path: Path) -> Iterator[Any]:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _write_parquet(file: Any, schema: pa.Schema, tables: Tables) -> None:
+    with pq.ParquetWriter(file, schema) as writer:
+        held: list[pa.Table] = []
+        for table in tables:
+            held.append(table)
+            if sum(map(len, held)) >= _ROW_GROUP:
+                writer.write_table(pa.concat_tables(held))
+                held.clear()
+        if held:
+            writer.write_table(pa.concat_tables(held))
+
+
+def _write_csv(file: Any, schema: pa.Schema, tables: Tables) -> None:
+    with pa_csv.CSVWriter(file, schema) as writer:
+        for table in tables:
+            writer.write_table(table)
+
+
+def _write_json_lines(file: Any, schema: pa.Schema, tables: Tables) -> None:
+    for table in tables:
+        rows = pa.table([_plain(column) for column in table.columns], names=schema.names).to_pylist()
+        file.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    # 0.1 in 32 bits is to be written as 0.1 and not with the 17 digits it has in 64.
+    return column.cast(pa.string()).cast(pa.float64()) if column.type == pa.float32() else column
+
+
+_FORMATS: dict[str, Callable[[Any, pa.Schema, Tables], None]] = {
+    ".parquet": _write_parquet,
+    ".csv": _write_csv,
+    ".jsonl": _write_json_lines,
+}
