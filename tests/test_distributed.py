@@ -17,6 +17,7 @@ from torch import distributed
 from torch.multiprocessing.spawn import ProcessRaisedException
 from torch.utils.data.distributed import DistributedSampler
 
+from recbole_popaware import properties
 from recbole_popaware.cli import main
 from recbole_popaware.distributed import Topology, gather_rows, resize_sampler
 from recbole_popaware.errors import UsageError
@@ -130,11 +131,9 @@ class Crashing(PopSASRec):
 
 @pytest.mark.slow
 def test_a_crash_in_one_ends_all(toy):
-    toy = {**toy, **{"popularity_head": "softmax", "train_targets": "next", "loss_type": "CE"}}
-    toy.update(pps_epsilon=0.01, hidden_dropout_prob=0.1, attn_dropout_prob=0.1, hidden_act="gelu")
-    toy.update(layer_norm_eps=1e-12, initializer_range=0.02, share_embeddings=True)
+    of_model = str(properties.FOLDER / "model" / "PopSASRec.yaml")
     with pytest.raises(ProcessRaisedException, match="a crash on purpose"):
-        run(Request(Crashing, config_dict=toy), Topology(nproc=2))
+        run(Request(Crashing, config_files=(of_model,), config_dict=toy), Topology(nproc=2))
     assert not psutil.Process().children(recursive=True) or _only_trackers()
 
 
@@ -156,6 +155,7 @@ def test_a_mistake_gets_one_line_and_code_2(toy, capfd):
 def test_an_interruption_leaves_nobody(toy, tmp_path):
     command = [sys.executable, str(ROOT / "run_recbole_popaware.py"), "--model=PopSASRec", "--nproc=2"]
     toy["state"] = "INFO"
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     with Path("out.txt").open("w") as out:
         started = subprocess.Popen(  # noqa: S603
             [*command, *words(toy, epochs=10_000, stopping_step=10_000)],
@@ -163,6 +163,7 @@ def test_an_interruption_leaves_nobody(toy, tmp_path):
             stderr=out,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
+    signal.signal(signal.SIGINT, before)
     family: list[psutil.Process] = []
     try:
         limit = time.monotonic() + 120

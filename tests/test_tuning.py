@@ -311,3 +311,12 @@ def test_ray_finds_what_one_process_finds(search):
 def test_a_failing_trial_does_not_end_a_search_with_ray(search):
     found = search("n_heads choice [3, 2]\n", "PopSASRec", tool="ray", workers=2, algo="bayes", max_evals=3)
     assert {trial.params["n_heads"]: trial.error is None for trial in found.trials} == {3: False, 2: True}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(_why_no_ray() is not None, reason=str(_why_no_ray()))
+def test_a_cluster_that_is_not_there_is_told(toy, tmp_path, capsys):
+    (tmp_path / "s.hyper").write_text(WINDOWS)
+    given = words(toy, params_file="s.hyper", tool="ray", ray_address="127.0.0.1:1")
+    assert main(["--model=PersonalizedMostPop", *given]) == 2
+    assert "127.0.0.1:1" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -124,14 +125,25 @@ def _work(task: dict[str, Any], shared: SharedData) -> dict[str, Any]:
 @contextmanager
 def _cluster(address: str | None, workers: int | None) -> Iterator[None]:
     """Join a cluster, or start Ray on this machine; leave it at the end."""
-    local = {} if address else {"num_cpus": workers, "include_dashboard": False}
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Ctrl-C ends the search at once
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # the newer output cannot be switched off
+    local: dict[str, Any] = {"address": "local", "num_cpus": workers, "include_dashboard": False}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+        if address is not None:
+            _reach(address)
+        ray.init(
+            **(local if address is None else {"address": address}), log_to_driver=False, logging_level="ERROR"
+        )
+    except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(f"no Ray cluster was reached at [{address or 'this machine'}]: {error}") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Knock at an address such as ``host:6379``, since Ray tries for minutes before it gives up."""
+    host, _, port = address.rpartition("/")[2].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
