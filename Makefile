@@ -1,4 +1,5 @@
 # make demo   install into .venv, train PopSASRec on the demo data, print the result
+# make experiment   install, run eight systems side by side on the demo data, write a report
 # make test   install what testing needs, then lint, types and the fast tests
 # PYTHON=python3.11 picks the interpreter for .venv; ARGS="-k head" goes to pytest.
 
@@ -8,14 +9,17 @@ CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help demo test pytest test-slow test-oldest lint format wheel clean
+.PHONY: help demo experiment test pytest test-slow test-oldest lint format wheel clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -3
+	@sed -n 's/^# //p' Makefile | head -4
 	@echo 'make test-slow | test-oldest | lint | format | wheel | clean'
 
 demo: $(VENV)/.installed
 	$(BIN)/python run_recbole_popaware.py --model=PopSASRec
+
+experiment: $(VENV)/.installed
+	$(BIN)/python -m recbole_popaware.experiment properties/experiments/demo.yaml --jobs 2
 
 test: lint pytest
 

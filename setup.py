@@ -25,7 +25,7 @@ setup(
     package_dir={"recbole_popaware.properties": "properties"},
     package_data={
         "recbole_popaware.properties": ["*.yaml", "*/*.yaml", "*/*.hyper"],
-        "recbole_popaware": ["dataset_example/*/*"],
+        "recbole_popaware": ["dataset_example/*/*", "experiment/*.jinja"],
     },
     install_requires=[
         "recbole==1.2.1",
@@ -35,6 +35,9 @@ setup(
         "pyarrow>=14.0.1",
         "duckdb>=1.1",  # orders logs that do not fit into memory
         "pyyaml>=6.0",
+        "scipy>=1.11",
+        "matplotlib>=3.8",
+        "jinja2>=3.1",
         "texttable>=1.6",
         "tqdm>=4.60",
     ],
@@ -48,6 +51,7 @@ setup(
             "recbole-popaware = recbole_popaware.cli:main",
             "recbole-popaware-recommend = recbole_popaware.recommend.__main__:main",
             "recbole-popaware-convert = dataset_converters.__main__:main",
+            "recbole-popaware-experiment = recbole_popaware.experiment.__main__:main",
         ]
     },
     classifiers=[

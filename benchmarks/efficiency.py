@@ -2,6 +2,8 @@
 
     python benchmarks/efficiency.py data                                   # both, 1 million plays
     python benchmarks/efficiency.py data --plays 20000000 --only ours      # what stock cannot load
+    python benchmarks/efficiency.py head | train | evaluate     # ours against itself and stock
+    python benchmarks/efficiency.py reach --data-path atomic    # time to an accuracy, on real plays
     python benchmarks/efficiency.py recommend                              # users a second, memory
 
 Every measurement runs in a process of its own. Seconds and bytes depend on the machine; compare ratios.
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import measure_recommend
+import measure_training
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
@@ -43,6 +46,7 @@ def main() -> None:
     data.add_argument("--only", choices=sorted(LOADERS), help="measure one side only")
     data.add_argument("--measure", type=Path, help=argparse.SUPPRESS)  # one side, in this process
     data.set_defaults(run=compare_data)
+    measure_training.add_commands(commands)
     measure_recommend.add_command(commands)
     arguments = parser.parse_args()
     arguments.run(arguments)

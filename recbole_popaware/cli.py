@@ -6,7 +6,7 @@ import argparse
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from recbole_popaware import __version__
 from recbole_popaware.errors import UsageError
@@ -21,6 +21,14 @@ SEARCH = (
 )
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the complaint as a mistake of the user."""
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
@@ -30,19 +38,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0, or 2 for a mistake of the user, told in one line.
     """
-    known, properties = parse(sys.argv[1:] if argv is None else argv)
 
     def work() -> str:
-        for word in properties:
-            if not (word.startswith("--") and "=" in word):
-                raise UsageError(f"[{word}] is not understood; properties are given as --key=value")
+        known, properties = parse(sys.argv[1:] if argv is None else argv)
+        check_properties(properties)
         return carry_out(known, properties)
 
     return exit_code(work)
 
 
-def exit_code(work: Callable[[], str]) -> int:
+def check_properties(words: Sequence[str]) -> None:
+    """Check that words are properties.
+
+    Raises:
+        UsageError: If one is not of the form ``--key=value``.
+    """
+    for word in words:
+        if not (word.startswith("--") and "=" in word[3:]):
+            raise UsageError(f"[{word}] is not understood; properties are given as --key=value")
+
+
+def exit_code(work: Callable[[], str], interrupted: str = "interrupted") -> int:
     """Run a command and print what it returns, or in one line on standard error why it could not run.
+
+    Args:
+        work: What the command does.
+        interrupted: What to say after Ctrl-C.
 
     Returns:
         0; 2 for a mistake of the user or a library that is missing; 130 if interrupted.
@@ -58,7 +79,7 @@ def exit_code(work: Callable[[], str]) -> int:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        print(interrupted, file=sys.stderr)
         return 130
     if told:
         print(told)
@@ -93,7 +114,7 @@ def _given(known: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
 
 def parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Read the command line: what argparse knows, and the properties."""
-    parser = argparse.ArgumentParser(prog="recbole-popaware", description=DESCRIPTION, allow_abbrev=False)
+    parser = OneLineParser(prog="recbole-popaware", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--model", "-m", help="name of the model (required here or in a file)")
     parser.add_argument("--dataset", "-d", help="name of the data set (default: the demo data)")
     parser.add_argument("--config_files", nargs="+", help="property files (YAML), later ones win")

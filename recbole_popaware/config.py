@@ -79,6 +79,10 @@ class Config(recbole.config.Config):
         """All settings before RecBole derives others from them, as JSON; plain values only."""
         return json.dumps(self._settings)
 
+    def known_properties(self) -> set[str]:
+        """Names that RecBole or one of the property files of this model and data set knows."""
+        return {*self.internal_config_dict, *(n for names in self.parameters.values() for n in names)}
+
     def compatibility_settings(self) -> None:
         """Define what RecBole reads from NumPy and in its tables of measures, then let it."""
         compat.restore_numpy_aliases()
@@ -185,13 +189,8 @@ class Config(recbole.config.Config):
             self.final_config_dict["local_rank"] = rank
             join_group(self.final_config_dict)
 
-    def known_names(self) -> set[str]:
-        """Names of all properties that this package or RecBole reads."""
-        of_recbole = (name for names in self.parameters.values() for name in names)
-        return {*self.internal_config_dict, *of_recbole}
-
     def _warn_of_unknown_names(self, final: dict[str, Any]) -> None:
-        known = self.known_names()
+        known = self.known_properties()
         for name in sorted(set(self.external_config_dict) - known):
             near = did_you_mean(name, known)
             if near:

@@ -11,7 +11,7 @@ from logging import getLogger
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any
+from typing import Any, Callable
 
 from recbole.utils import init_logger, init_seed
 
@@ -37,6 +37,15 @@ class Experiment:
     test_data: Any
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A trained model with its trainer, and what :func:`run_recbole_popaware` returns."""
+
+    experiment: Experiment
+    trainer: Any
+    result: dict[str, Any]
+
+
 def run_recbole_popaware(
     model: str | type | None = None,
     dataset: str | None = None,
@@ -55,8 +64,8 @@ def run_recbole_popaware(
 
     Returns:
         ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result`` and ``test_result`` as RecBole
-        has them, and ``model``, ``dataset``, ``epochs`` and ``seconds`` of training with validation, and
-        ``checkpoint`` (a path, or ``None``).
+        has them, and ``model``, ``dataset``, ``epochs`` and ``seconds`` of training with validation,
+        ``evaluation_seconds`` of the test, and the paths ``checkpoint`` and ``per_user`` (or ``None``).
 
     Raises:
         UsageError: If settings or data cannot work.
@@ -66,41 +75,63 @@ def run_recbole_popaware(
 
 def train_and_evaluate(config: Config, saved: bool = True) -> dict[str, Any]:
     """Do what :func:`run_recbole_popaware` does for settings that are read already."""
+    return train(config, saved).result
+
+
+def train(
+    config: Config, saved: bool = True, on_epoch: Callable[[int, float], None] | None = None
+) -> Trained:
+    """Train and evaluate, and hand over the trained model too.
+
+    Args:
+        config: The settings.
+        saved: As in :func:`run_recbole_popaware`.
+        on_epoch: Called after each validation with the epoch, from 0, and its score.
+    """
     init_seed(config["seed"], config["reproducibility"])
     if is_first(config):
         init_logger(config)
     logger.info(config)
-    return train_and_test(prepare(config), saved)
+    return train_prepared(prepare(config), saved, on_epoch)
 
 
-def train_and_test(experiment: Experiment, saved: bool = True) -> dict[str, Any]:
-    """Train a model that is ready, evaluate it and describe the outcome; see :func:`run_recbole_popaware`."""
+def train_prepared(
+    experiment: Experiment, saved: bool = True, on_epoch: Callable[[int, float], None] | None = None
+) -> Trained:
+    """Do what :func:`train` does for a model that is ready."""
     config = experiment.config
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, experiment.model)
     if config["resume_from"]:
         trainer.resume_checkpoint(config["resume_from"])
+    # Beside the weights, or where they would be.
+    per_user = Path(trainer.saved_model_file).with_suffix(".per_user.parquet")
     if saved:
-        return _train(config, experiment, trainer)
-    with TemporaryDirectory() as folder:
-        trainer.saved_model_file = str(Path(folder, "best.pth"))
-        return {**_train(config, experiment, trainer), "checkpoint": None}
-
-
-def _train(config: Config, experiment: Experiment, trainer: Any) -> dict[str, Any]:
-    """Train, and evaluate the weights of the best epoch."""
-    started = perf_counter()
-    best_score, best_result = trainer.fit(
-        experiment.train_data, experiment.valid_data, show_progress=config["show_progress"]
-    )
-    seconds = perf_counter() - started
-    test_result = trainer.evaluate(experiment.test_data, show_progress=config["show_progress"])
-    trainer.tensorboard.close()
+        trained = _train(experiment, trainer, on_epoch)
+    else:
+        with TemporaryDirectory() as folder:
+            trainer.saved_model_file = str(Path(folder, "best.pth"))
+            trained = _train(experiment, trainer, on_epoch)
+            trained.result["checkpoint"] = None
     if config["save_per_user"] and is_first(config):
         names = experiment.dataset.field2id_token[config["USER_ID_FIELD"]]
-        per_user = Path(trainer.saved_model_file).with_suffix(".per_user.parquet")
         trainer.evaluator.per_user(names).to_parquet(per_user, index=False)
         logger.info("Measures of every user: %s", per_user)
-    return {
+        trained.result["per_user"] = str(per_user)
+    return trained
+
+
+def _train(experiment: Experiment, trainer: Any, on_epoch: Callable[[int, float], None] | None) -> Trained:
+    """Train, and evaluate the weights of the best epoch."""
+    config, started = experiment.config, perf_counter()
+    best_score, best_result = trainer.fit(
+        experiment.train_data,
+        experiment.valid_data,
+        show_progress=config["show_progress"],
+        callback_fn=on_epoch,
+    )
+    fitted = perf_counter()
+    test_result = trainer.evaluate(experiment.test_data, show_progress=config["show_progress"])
+    result = {
         "model": config["model"],
         "dataset": config["dataset"],
         "best_valid_score": best_score,
@@ -108,9 +139,13 @@ def _train(config: Config, experiment: Experiment, trainer: Any) -> dict[str, An
         "best_valid_result": best_result,
         "test_result": test_result,
         "epochs": len(trainer.train_loss_dict),
-        "seconds": seconds,
+        "seconds": fitted - started,
+        "evaluation_seconds": perf_counter() - fitted,
         "checkpoint": trainer.saved_model_file,
+        "per_user": None,
     }
+    trainer.tensorboard.close()
+    return Trained(experiment, trainer, result)
 
 
 def prepare(config: Config, shared: SharedData | None = None) -> Experiment:

@@ -50,7 +50,8 @@ def test_an_installed_wheel_runs_outside_the_checkout(wheel, tmp_path):
     where = "import recbole_popaware; print(recbole_popaware.__file__)"
     found = run("-c", where, cwd=work, env=environment, capture_output=True).stdout
     assert found.startswith(str(site))
-    for script in ("recbole-popaware", "recbole-popaware-convert", "recbole-popaware-recommend"):
+    for name in ("", "-convert", "-recommend", "-experiment"):
+        script = f"recbole-popaware{name}"
         run(site / "bin" / script, "--help", cwd=work, env=environment, capture_output=True)
     command = [site / "bin" / "recbole-popaware", "--model=PersonalizedMostPop", "--show_progress=False"]
     result = run(*command, cwd=work, env=environment, capture_output=True)

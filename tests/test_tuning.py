@@ -109,7 +109,7 @@ def test_every_shipped_space_fits_its_model(toy):
     for file in files:
         if file.stem in MODELS:
             names = {d.name for d in read_space(file).dimensions}
-            assert names <= Config(file.stem, config_dict=toy).known_names()
+            assert names <= Config(file.stem, config_dict=toy).known_properties()
 
 
 @pytest.mark.parametrize(
@@ -252,6 +252,7 @@ def test_the_command_prints_the_best(toy, tmp_path, capsys):
         (WINDOWS, ["--algo=best"], "algo is [best]"),
         (WINDOWS, ["--tool=spark"], "tool is [spark]"),
         (WINDOWS, ["--max_evals=0"], "max_evals is [0]"),
+        (WINDOWS, ["--max_evals=many"], "max_evals"),
         (WINDOWS, ["--workers=0"], "workers is [0]"),
         (WINDOWS, ["--eval_step=0"], "eval_step"),
         (WINDOWS, ["--nproc=2"], "--tool=ray"),

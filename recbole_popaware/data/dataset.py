@@ -174,9 +174,8 @@ class HistoryDataset(AtomicDataset):
                 f"data set [{self.dataset_name}]: no user has two plays, so there is nothing to predict"
             )
         items = plays[self.iid_field].numpy()
-        self.history = PlayHistory.from_sorted(users, items, self._times, self.user_num)
-        if self.config["pps_age"] == "hours":
-            self.history = self.history._replace(times=torch.from_numpy(self._times.astype(np.float64)))
+        in_hours = self.config["pps_age"] == "hours"
+        self.history = PlayHistory.from_sorted(users, items, self._times, self.user_num, in_hours)
         self._windows = self._window_fields(self.history, plays)
         rows = {field: column[targets] for field, column in plays.items()}
         self.inter_feat = Rows({**rows, self.end_field: targets}, self._windows)

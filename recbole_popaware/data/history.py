@@ -31,7 +31,7 @@ class PlayHistory(NamedTuple):
 
     @classmethod
     def from_sorted(
-        cls, users: np.ndarray, items: np.ndarray, times: np.ndarray, n_users: int
+        cls, users: np.ndarray, items: np.ndarray, times: np.ndarray, n_users: int, keep_times: bool = False
     ) -> PlayHistory:
         """Build the store from arrays ``[P]`` that are sorted by user and then by time."""
         starts = np.searchsorted(users, np.arange(n_users + 1))
@@ -43,6 +43,7 @@ class PlayHistory(NamedTuple):
             torch.from_numpy(np.asarray(items, dtype=np.int64)),
             torch.from_numpy(recency.astype(np.int64, copy=False)),
             torch.from_numpy(starts.astype(np.int64, copy=False)),
+            torch.from_numpy(times.astype(np.float64)) if keep_times else None,
         )
 
     def before(self, users: Tensor, ends: Tensor, length: int | None = None) -> tuple[Tensor, Tensor]:

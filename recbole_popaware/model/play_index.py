@@ -159,8 +159,9 @@ class PlayIndex(NamedTuple):
             return none, none, none
         wanted = (rows * self.n_items).unsqueeze(1) + items
         pair = torch.searchsorted(self.pairs, wanted, out_int32=True).clamp_(max=len(self.pairs) - 1)
-        played = (self.pairs[pair] == wanted) & (items > 0) & (items < self.n_items)
-        at = torch.nonzero(played.flatten()).squeeze(1)
+        at = torch.nonzero((self.pairs[pair] == wanted).flatten()).squeeze(1)
+        found = items.flatten()[at]
+        at = at[(found > 0) & (found < self.n_items)]  # other ids look like items of the next row
         return at // items.size(1), at % items.size(1), pair.flatten()[at].long()
 
     def _cut(self, queries: Queries, query: Tensor, at: Tensor, pair: Tensor) -> Hits:

@@ -11,19 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from recbole_popaware.cli import exit_code
+from recbole_popaware.cli import OneLineParser, exit_code
 from recbole_popaware.errors import UsageError
 from recbole_popaware.recommend.options import EVERYBODY, ListRules, Options
 
 FEW_USERS = 20
 DEFAULT_OUTPUT = Path("recommendations.parquet")
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see {self.prog} --help")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,7 +67,7 @@ def _options(given: argparse.Namespace) -> Options:
 
 
 def _parse(words: Sequence[str] | None) -> argparse.Namespace:
-    parser = _Parser(
+    parser = OneLineParser(
         prog="recbole-popaware-recommend",
         description="Make ranked lists for users from a checkpoint and each user's latest history.",
         allow_abbrev=False,

@@ -75,7 +75,8 @@ def read_histories(file: str | os.PathLike[str], dataset: Any) -> tuple[PlayHist
         keep &= ~holds
     users, items, times = users[keep], items[keep], frame[dataset.time_field].to_numpy()[keep]
     order = np.lexsort((times, users))
-    history = PlayHistory.from_sorted(users[order], items[order], times[order], len(names))
+    in_hours = dataset.config["pps_age"] == "hours"
+    history = PlayHistory.from_sorted(users[order], items[order], times[order], len(names), in_hours)
     return history, Listeners(names, everybody[everybody > 0])
 
 

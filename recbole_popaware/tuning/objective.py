@@ -15,7 +15,7 @@ from recbole.utils import init_seed
 
 from recbole_popaware.config import Config
 from recbole_popaware.data.utils import SharedData
-from recbole_popaware.quick_start import prepare, train_and_test
+from recbole_popaware.quick_start import prepare, train_prepared
 from recbole_popaware.tuning.results import Trial
 
 
@@ -54,7 +54,7 @@ def objective_function(task: Task, shared: SharedData, **more: Any) -> Trial:
         with _quiet():
             config = Config(config_dict={**loads(task.settings), **places, **more}, argv=())
             init_seed(config["seed"], config["reproducibility"])
-            result = train_and_test(prepare(config, shared))
+            result = train_prepared(prepare(config, shared)).result
     except Exception as error:  # one trial must not end the search
         shutil.rmtree(task.weights, ignore_errors=True)
         return Trial(task.key, task.params, error=f"{type(error).__name__}: {' '.join(str(error).split())}")

@@ -79,7 +79,7 @@ class Study:
     def _check(self) -> None:
         if not self.config["eval_step"]:
             raise UsageError("eval_step is [0], but a search needs a validation to compare trials by")
-        known = self.config.known_names()
+        known = self.config.known_properties()
         for name, _, _ in self.space.dimensions:
             if name not in known or name in (*RUN_PROPERTIES, *FIXED_PROPERTIES):
                 near = did_you_mean(name, known)

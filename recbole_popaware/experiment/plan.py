@@ -1,0 +1,176 @@
+"""Read an experiment file: which systems, on which data, with which settings."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from recbole_popaware import properties
+from recbole_popaware.errors import UsageError
+
+FOLDER = properties.FOLDER / "experiments"
+# Names become folders.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+@dataclass(frozen=True)
+class RawSource:
+    """Where the data of an experiment come from.
+
+    Attributes:
+        get: Which file to get from where, for people.
+        source: SOURCE of ``python -m dataset_converters``.
+        options: Further words of that command.
+    """
+
+    get: str
+    source: str
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class System:
+    """One row of the comparison.
+
+    Attributes:
+        name: Its name in all tables and plots.
+        model: Model class by name.
+        settings: Its own properties, which win over those that all share.
+        base: Name of the plain system that it improves on, if any.
+    """
+
+    name: str
+    model: str
+    settings: Mapping[str, Any]
+    base: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an experiment file says."""
+
+    name: str
+    dataset: str
+    systems: tuple[System, ...]
+    settings: Mapping[str, Any]
+    raw: RawSource | None = None
+
+    def pick(self, names: Sequence[str]) -> tuple[System, ...]:
+        """Find systems by name, all of them if no name is given.
+
+        Raises:
+            UsageError: If there is no system of that name.
+        """
+        known = [system.name for system in self.systems]
+        for name in names:
+            _accept(name, known, f"system [{name}] is not in experiment [{self.name}], which has")
+        return tuple(system for system in self.systems if not names or system.name in names)
+
+
+def find_plan(given: str) -> Path:
+    """Find an experiment file by path, or by the name of one that comes with the package.
+
+    Raises:
+        UsageError: If there is none.
+    """
+    for path in (Path(given), FOLDER / f"{given}.yaml"):
+        if path.is_file():
+            return path
+    shipped = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
+    raise UsageError(f"experiment file [{given}] is not there; those of the package are {shipped}")
+
+
+def read_plan(file: Path) -> Plan:
+    """Read an experiment file.
+
+    Raises:
+        UsageError: If it is no YAML, lacks a key, or has one too many.
+    """
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"experiment file {file} cannot be read: {error}") from error
+    where = f"experiment file {file}"
+    content = _table(content, where, ("dataset", "systems"), ("name", "settings", "raw"))
+    return Plan(
+        name=_name(content.get("name", file.stem), f"{where}: name"),
+        dataset=_name(content["dataset"], f"{where}: dataset"),
+        systems=_systems(content["systems"], where),
+        settings=_settings(content.get("settings"), where),
+        raw=_raw(content.get("raw"), where),
+    )
+
+
+def _systems(listed: Any, where: str) -> tuple[System, ...]:
+    if not (isinstance(listed, list) and listed):
+        raise UsageError(f"{where}: systems must be a list of at least one system")
+    systems = tuple(_system(entry, f"{where}: system {i}") for i, entry in enumerate(listed, start=1))
+    names = [system.name for system in systems]
+    for name in names:
+        if [n.lower() for n in names].count(name.lower()) > 1:
+            raise UsageError(f"{where}: two systems are named [{name}], upper and lower case apart")
+    for system in systems:
+        if system.base is not None:
+            others = [name for name in names if name != system.name]
+            told = f"{where}: base [{system.base}] of [{system.name}] is no other system; there are"
+            _accept(system.base, others, told)
+    return systems
+
+
+def _system(entry: Any, where: str) -> System:
+    content = _table(entry, where, ("name", "model"), ("settings", "base"))
+    where = f"{where} [{content['name']}]"
+    name, model = _name(content["name"], f"{where}: name"), str(content["model"])
+    base = None if content.get("base") is None else str(content["base"])
+    return System(name, model, _settings(content.get("settings"), where), base)
+
+
+def _raw(content: Any, where: str) -> RawSource | None:
+    if content is None:
+        return None
+    content = _table(content, f"{where}: raw", ("get", "source"), ("options",))
+    options = content.get("options") or []
+    if not isinstance(options, list):
+        raise UsageError(f"{where}: raw: options must be a list of words, such as [--sample-items, 30000]")
+    return RawSource(str(content["get"]), str(content["source"]), tuple(map(str, options)))
+
+
+def _settings(content: Any, where: str) -> dict[str, Any]:
+    settings = {} if content is None else content
+    if not (isinstance(settings, dict) and all(isinstance(key, str) for key in settings)):
+        raise UsageError(f"{where}: settings must be lines of the form `property: value`")
+    for key in ("model", "dataset"):
+        if key in settings:
+            raise UsageError(f"{where}: {key} does not belong into settings; it has a key of its own")
+    return settings
+
+
+def _table(content: Any, where: str, needed: Sequence[str], optional: Sequence[str]) -> dict[str, Any]:
+    """Check that something is a mapping with all of the needed keys and no unknown one."""
+    if not isinstance(content, dict):
+        raise UsageError(f"{where} must hold keys: {', '.join(needed)} (and maybe {', '.join(optional)})")
+    for key in needed:
+        if content.get(key) is None:
+            raise UsageError(f"{where} lacks the key [{key}]")
+    for key in content:
+        _accept(str(key), [*needed, *optional], f"{where} has the unknown key [{key}]; known are")
+    return content
+
+
+def _name(value: Any, where: str) -> str:
+    if not _NAME.fullmatch(str(value)):
+        raise UsageError(f"{where} is [{value}], but must be of letters, digits and . _ + -")
+    return str(value)
+
+
+def _accept(name: str, accepted: Sequence[str], otherwise: str) -> None:
+    if name not in accepted:
+        near = difflib.get_close_matches(name, accepted, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise UsageError(f"{otherwise} {', '.join(accepted)}{hint}")
