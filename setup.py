@@ -7,6 +7,8 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = (HERE / "recbole_popaware" / "__init__.py").read_text().split('__version__ = "')[1].split('"')[0]
 
+TUNE = ["hyperopt>=0.3; python_version >= '3.10'", "plotly>=5"]  # Ray: see requirements-ray.txt
+
 setup(
     name="recbole-popaware",
     version=VERSION,
@@ -22,7 +24,7 @@ setup(
     ],
     package_dir={"recbole_popaware.properties": "properties"},
     package_data={
-        "recbole_popaware.properties": ["*.yaml", "*/*.yaml"],
+        "recbole_popaware.properties": ["*.yaml", "*/*.yaml", "*/*.hyper"],
         "recbole_popaware": ["dataset_example/*/*", "experiment/*.jinja"],
     },
     install_requires=[
@@ -41,7 +43,8 @@ setup(
     ],
     extras_require={
         "benchmarks": ["matplotlib>=3.5"],
-        "test": ["pytest>=8", "hypothesis>=6.100", "ruff", "mypy", "types-PyYAML", "setuptools>=70"],
+        "tune": TUNE,
+        "test": [*TUNE, "pytest>=8", "hypothesis>=6.100", "ruff", "mypy", "types-PyYAML", "setuptools>=70"],
     },
     entry_points={
         "console_scripts": [

@@ -14,6 +14,12 @@ from recbole_popaware.errors import UsageError
 DESCRIPTION = """Train and evaluate a sequential recommender: PopSASRec, PopBERT4Rec, MostPop,
 PersonalizedMostPop, or any sequential model of RecBole. Every property may be given as --key=value."""
 
+TOPOLOGY = ("nproc", "world_size", "ip", "port", "group_offset")
+SEARCH = (
+    *("params_file", "algo", "max_evals", "output_file", "display_file"),
+    *("tool", "ray_address", "workers"),
+)
+
 
 class OneLineParser(argparse.ArgumentParser):
     """A parser whose complaints are one line."""
@@ -32,15 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0, or 2 for a mistake of the user, told in one line.
     """
-    known, properties = parse(sys.argv[1:] if argv is None else argv)
 
     def work() -> str:
+        known, properties = parse(sys.argv[1:] if argv is None else argv)
         check_properties(properties)
-        from recbole_popaware.config import Config  # takes seconds, and --help needs none of it
-        from recbole_popaware.quick_start import train_and_evaluate
-
-        config = Config(known.model, known.dataset, known.config_files, argv=properties)
-        return report(train_and_evaluate(config))
+        return carry_out(known, properties)
 
     return exit_code(work)
 
@@ -79,16 +81,62 @@ def exit_code(work: Callable[[], str], interrupted: str = "interrupted") -> int:
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         return 130
-    print(told)
+    if told:
+        print(told)
     return 0
+
+
+def carry_out(known: argparse.Namespace, properties: Sequence[str]) -> str:
+    """Train, or search where a params file is given; what to print, which may be nothing."""
+    from recbole_popaware.distributed import Topology  # takes seconds, and --help needs none of it
+    from recbole_popaware.launch import Request, run
+
+    request = Request(known.model, known.dataset, tuple(known.config_files or ()), argv=tuple(properties))
+    topology = Topology(**_given(known, TOPOLOGY))
+    search = _given(known, SEARCH)
+    if not search:
+        result = run(request, topology)
+        return "" if result is None else report(result)
+    if "params_file" not in search:
+        raise UsageError(f"--{min(search)} is for a search, which needs a --params_file too")
+    if not topology.is_one_process:
+        raise UsageError("a search has one process a trial; for several trials at once say --tool=ray")
+    from recbole_popaware.tuning.options import Options
+    from recbole_popaware.tuning.report import report_search
+    from recbole_popaware.tuning.tune import tune
+
+    return report_search(tune(request, Options(**search)))
+
+
+def _given(known: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name, value in vars(known).items() if name in names and value is not None}
 
 
 def parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Read the command line: what argparse knows, and the properties."""
-    parser = argparse.ArgumentParser(prog="recbole-popaware", description=DESCRIPTION, allow_abbrev=False)
+    parser = OneLineParser(prog="recbole-popaware", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--model", "-m", help="name of the model (required here or in a file)")
     parser.add_argument("--dataset", "-d", help="name of the data set (default: the demo data)")
     parser.add_argument("--config_files", nargs="+", help="property files (YAML), later ones win")
+    several = parser.add_argument_group("several processes")
+    several.add_argument("--nproc", type=int, help="processes on this machine (default: 1)")
+    several.add_argument("--world_size", type=int, help="processes on all machines (default: of this one)")
+    several.add_argument("--ip", help="address of the first machine (default: localhost)")
+    several.add_argument("--port", type=int, help="port of the first machine where they meet")
+    several.add_argument(
+        "--group_offset", type=int, help="processes on the machines before this (default: 0)"
+    )
+    search = parser.add_argument_group("search for good properties (docs/tuning.md)")
+    search.add_argument("--params_file", help="the properties to tune and their values (.hyper)")
+    search.add_argument("--algo", help="exhaustive (default), random or bayes")
+    search.add_argument("--max_evals", type=int, help="most trials (default: all of a grid, or else 100)")
+    search.add_argument("--output_file", help="results; a search goes on with what it finds there")
+    search.add_argument("--display_file", help="HTML file for a picture of the scores")
+    search.add_argument("--tool", help="hyperopt (default): one after the other; ray: many at once")
+    search.add_argument("--ray_address", help="a running Ray cluster (default: start Ray here)")
+    search.add_argument(
+        "--workers", type=int, help="with ray: trials at once (default: what there is room for)"
+    )
     parser.add_argument("--version", action="version", version=__version__)
     return parser.parse_known_args(words)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import json
 import sys
 from collections.abc import Sequence
@@ -17,7 +16,8 @@ from recbole.evaluator.register import metrics_dict
 from recbole.utils import ModelType
 
 from recbole_popaware import compat, properties
-from recbole_popaware.errors import UsageError
+from recbole_popaware.distributed import PROCESS_PROPERTIES, join_group
+from recbole_popaware.errors import UsageError, did_you_mean
 from recbole_popaware.evaluator.base import UserMeasure
 from recbole_popaware.evaluator.evaluator import register_measures
 from recbole_popaware.model.losses import LOSS_TYPES
@@ -147,7 +147,8 @@ class Config(recbole.config.Config):
         self._check_training(final, ours)
         properties.check(final)
         names = {"model": self.model, "dataset": self.dataset}
-        self._settings = {k: _literal(v) for k, v in {**final, **names}.items() if _is_plain(v)}
+        lasting = {k: v for k, v in {**final, **names}.items() if k not in PROCESS_PROPERTIES}
+        self._settings = {k: _literal(v) for k, v in lasting.items() if _is_plain(v)}
         return final
 
     def _check_training(self, final: dict[str, Any], ours: bool) -> None:
@@ -181,12 +182,19 @@ class Config(recbole.config.Config):
                 f"{', '.join(ours)} need eval_args mode [full], where the whole catalogue is ranked"
             )
 
+    def _init_device(self) -> None:
+        rank = self.final_config_dict.pop("local_rank", None)
+        super()._init_device()
+        if rank is not None:  # one of several processes, which stock lets meet on GPUs only
+            self.final_config_dict["local_rank"] = rank
+            join_group(self.final_config_dict)
+
     def _warn_of_unknown_names(self, final: dict[str, Any]) -> None:
         known = self.known_properties()
         for name in sorted(set(self.external_config_dict) - known):
-            near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
+            near = did_you_mean(name, known)
             if near:
-                logger.warning("property [%s] is not known; did you mean [%s]?", name, near[0])
+                logger.warning("property [%s] is not known%s", name, near)
 
 
 def _literal(value: Any) -> Any:

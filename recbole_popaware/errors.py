@@ -1,5 +1,10 @@
 """The one exception that stands for a mistake of the user, not of the program."""
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
 
 class UsageError(ValueError):
     """A setting, file or data set that cannot work.
@@ -7,3 +12,9 @@ class UsageError(ValueError):
     The message says what was given, what is accepted and what to do; the command line prints it as one
     line and exits with code 2.
     """
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint at the nearest of some names, ready to be added to a message; empty where none is near."""
+    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
+    return f"; did you mean [{near[0]}]?" if near else ""

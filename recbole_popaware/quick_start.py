@@ -16,7 +16,8 @@ from typing import Any, Callable
 from recbole.utils import init_logger, init_seed
 
 from recbole_popaware.config import Config
-from recbole_popaware.data.utils import create_dataset, data_preparation
+from recbole_popaware.data.utils import SharedData, create_dataset, data_preparation
+from recbole_popaware.distributed import is_first
 from recbole_popaware.errors import UsageError
 from recbole_popaware.trainer import read_checkpoint
 from recbole_popaware.utils import get_trainer
@@ -88,9 +89,17 @@ def train(
         on_epoch: Called after each validation with the epoch, from 0, and its score.
     """
     init_seed(config["seed"], config["reproducibility"])
-    init_logger(config)
+    if is_first(config):
+        init_logger(config)
     logger.info(config)
-    experiment = prepare(config)
+    return train_prepared(prepare(config), saved, on_epoch)
+
+
+def train_prepared(
+    experiment: Experiment, saved: bool = True, on_epoch: Callable[[int, float], None] | None = None
+) -> Trained:
+    """Do what :func:`train` does for a model that is ready."""
+    config = experiment.config
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, experiment.model)
     if config["resume_from"]:
         trainer.resume_checkpoint(config["resume_from"])
@@ -103,7 +112,7 @@ def train(
             trainer.saved_model_file = str(Path(folder, "best.pth"))
             trained = _train(experiment, trainer, on_epoch)
             trained.result["checkpoint"] = None
-    if config["save_per_user"]:
+    if config["save_per_user"] and is_first(config):
         names = experiment.dataset.field2id_token[config["USER_ID_FIELD"]]
         trainer.evaluator.per_user(names).to_parquet(per_user, index=False)
         logger.info("Measures of every user: %s", per_user)
@@ -139,14 +148,18 @@ def _train(experiment: Experiment, trainer: Any, on_epoch: Callable[[int, float]
     return Trained(experiment, trainer, result)
 
 
-def prepare(config: Config) -> Experiment:
+def prepare(config: Config, shared: SharedData | None = None) -> Experiment:
     """Load and split the data, and build the model on the training part.
+
+    Args:
+        config: The settings.
+        shared: Data loaded before, to be used again where they fit.
 
     Raises:
         UsageError: If the data cannot be split or the model refuses a property.
     """
     try:
-        dataset = create_dataset(config)
+        dataset = create_dataset(config) if shared is None else shared.dataset(config)
         logger.info(dataset)
         loaders = train_data, valid_data, test_data = data_preparation(config, dataset)
     except NotImplementedError as error:

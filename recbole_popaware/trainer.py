@@ -12,10 +12,12 @@ from typing import Any
 import recbole.trainer
 import torch
 
+from recbole_popaware.distributed import DistributedTraining, is_first
 from recbole_popaware.errors import UsageError
 from recbole_popaware.evaluator.collector import PopAwareCollector
 from recbole_popaware.evaluator.evaluator import PopAwareEvaluator
 from recbole_popaware.random_state import read_random_state, restore_random_state
+from recbole_popaware.tensorboard import ValidationCurves
 
 logger = getLogger(__name__)
 
@@ -51,7 +53,7 @@ def read_checkpoint(
     return checkpoint
 
 
-class TrainerAdapter:
+class TrainerAdapter(ValidationCurves, DistributedTraining):
     """Mixin before a RecBole trainer; differs from stock in its evaluation and in its checkpoints.
 
     Stock pickles its ``Config`` into a checkpoint. Ours holds the settings as JSON text, loads with
@@ -74,7 +76,7 @@ class TrainerAdapter:
     _resumed: dict[str, Any] | None = None
 
     def __init__(self, config: Any, model: Any) -> None:
-        super().__init__(config, model)  # type: ignore[call-arg]  # the trainer behind the mixin
+        super().__init__(config, model)
         self._generator = torch.Generator()
         self.eval_collector = PopAwareCollector(config)
         self.evaluator = PopAwareEvaluator(config)
@@ -92,11 +94,11 @@ class TrainerAdapter:
             return super().fit(train_data, *args, **kwargs)  # type: ignore[misc]
 
     def _valid_epoch(self, *args: Any, **kwargs: Any) -> Any:
-        score, self._valid_result = super()._valid_epoch(*args, **kwargs)  # type: ignore[misc]
+        score, self._valid_result = super()._valid_epoch(*args, **kwargs)
         return score, self._valid_result
 
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
-        if self.config["local_rank"] != 0:
+        if not is_first(self.config):
             return
         file = Path(kwargs.pop("saved_model_file", self.saved_model_file))
         state = {

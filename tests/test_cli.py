@@ -75,7 +75,7 @@ def test_help_costs_no_import_of_torch(capsys):
 
 
 def test_a_python_without_recbole_is_told_so(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "recbole_popaware.config", None)
+    monkeypatch.setitem(sys.modules, "recbole_popaware.launch", None)
     assert main(["--model=PopSASRec"]) == 2
     assert "README" in capsys.readouterr().err
 

@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from recbole_popaware.data.targets import GradedTargets
 from recbole_popaware.data.tiles import lay_tiles
+from recbole_popaware.distributed import resize_sampler
 
 
 class TiledTrainDataLoader(TrainDataLoader):
@@ -64,6 +65,7 @@ class TiledTrainDataLoader(TrainDataLoader):
         self._tiles = tiles._replace(users=self._users[tiles.users], lasts=self._last[tiles.users])
         indices = object.__getattribute__(self, "dataset")  # torch's sampler asks this list for its length
         indices[:] = range(len(tiles.ends))
+        resize_sampler(self.sampler, len(tiles.ends))
 
 
 class MultiTargetEvalDataLoader(FullSortEvalDataLoader):

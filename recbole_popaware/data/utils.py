@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import recbole.data
@@ -14,6 +15,12 @@ from recbole_popaware.errors import UsageError
 
 # What RecBole does not compare when it loads saved loaders.
 SPLIT_SWITCHES = ("kept_users", "train_until", "valid_users", "targets", "mask_history", "window_fields")
+
+# What a data set and its split depend on, beside the properties that RecBole counts among those of data.
+DATA_PROPERTIES = (
+    *("dataset", "data_path", "eval_args", "repeatable", "seed", "reproducibility", *SPLIT_SWITCHES),
+    *("HISTORY_END_FIELD", "encoding", "discretization", "numerical_features", "pps_age"),
+)
 
 
 def create_dataset(config: Any) -> Any:
@@ -61,3 +68,47 @@ def data_preparation(config: Any, dataset: Any) -> tuple[Any, Any, Any]:
             MultiTargetEvalDataLoader(config, loader._dataset, loader._sampler) for loader in (valid, test)
         )
     return train, valid, test
+
+
+def data_properties(config: Any) -> set[str]:
+    """Names of all properties on which a data set and its split depend, loaders not included."""
+    return {*config.parameters["Dataset"], *DATA_PROPERTIES}
+
+
+class SplitDataset:
+    """A data set that is split once, however often it is asked, and gives light copies of its parts."""
+
+    def __init__(self, dataset: Any) -> None:
+        self._whole, self._parts = dataset, dataset.build()
+
+    def build(self) -> list[Any]:
+        """Give the parts; who changes an attribute of one changes it for himself."""
+        return [copy.copy(part) for part in self._parts]
+
+    def __str__(self) -> str:
+        return str(self._whole)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # asked before there is a data set: when this is unpickled
+            raise AttributeError(name)
+        return getattr(self._whole, name)
+
+
+class SharedData:
+    """The data of the last settings, for all who want the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Any] | None = None
+        self._dataset: Any = None
+
+    def dataset(self, config: Any) -> Any:
+        """Load and split what ``config`` names, unless it is there already.
+
+        Raises:
+            UsageError: If it cannot be loaded.
+        """
+        wanted = {name: config[name] for name in data_properties(config)}
+        if self._dataset is None or wanted != self._known:
+            self._dataset = None  # room for the next one
+            self._dataset, self._known = SplitDataset(create_dataset(config)), wanted
+        return self._dataset

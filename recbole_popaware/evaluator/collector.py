@@ -10,6 +10,7 @@ from recbole.evaluator.collector import DataStruct
 from torch import Tensor
 
 from recbole_popaware.data.history import PlayHistory
+from recbole_popaware.distributed import gather_rows
 from recbole_popaware.errors import UsageError
 from recbole_popaware.evaluator.ranking import ideal_gains, look_up_keys, row_keys, top_items
 
@@ -26,6 +27,7 @@ class PopAwareCollector(recbole.evaluator.Collector):
     * Equal scores have a fixed order, by item id, for stock's ranking measures too.
     * Hits are found by search: no [B, n_items] matrix of integers.
     * It knows gains of the targets, and the user's plays of what is recommended.
+    * Where there are several processes, each hands over what all of them collected.
     """
 
     def __init__(self, config: Any) -> None:
@@ -36,6 +38,7 @@ class PopAwareCollector(recbole.evaluator.Collector):
         self._ours = bool(config["save_per_user"]) or any(self.register.need(key) for key in _OURS)
         self._history: PlayHistory | None = None
         self._of_training: set[str] = set()
+        self.n_rows = 0  # of the data being evaluated; told where there are several processes
 
     def data_collect(self, train_data: Any) -> None:
         """Note the training data's histories; they hold every play, and each row its own end."""
@@ -77,9 +80,11 @@ class PopAwareCollector(recbole.evaluator.Collector):
         """
         collected = DataStruct()
         for key, value in list(self.data_struct._data_dict.items()):
-            collected.set(key, value.cpu() if isinstance(value, Tensor) else value)
             if key not in self._of_training:
                 del self.data_struct[key]
+                if not self.config["single_spec"]:
+                    value = gather_rows(value.to(self.device), self.n_rows)
+            collected.set(key, value.cpu() if isinstance(value, Tensor) else value)
         return collected
 
     def _targets(self, interaction: Any, positive_u: Tensor, positive_i: Tensor) -> tuple[Tensor, Tensor]:

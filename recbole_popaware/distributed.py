@@ -1,0 +1,188 @@
+"""Training in several processes with torch's distributed data parallel, on CPUs or GPUs."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, distributed
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data.distributed import DistributedSampler
+
+from recbole_popaware.errors import UsageError
+
+# Properties of one process, not of what it computes; checkpoints leave them out.
+PROCESS_PROPERTIES = ("nproc", "world_size", "ip", "port", "offset", "local_rank")
+
+
+class Topology(NamedTuple):
+    """Which processes take part; the names are RecBole's.
+
+    Attributes:
+        nproc: Processes on this machine.
+        world_size: Processes on all machines; -1: those of this one.
+        ip: Address of the first machine.
+        port: Its port for the processes to meet; ``None``: a free one, where there is one machine only.
+        group_offset: Processes on the machines before this one.
+    """
+
+    nproc: int = 1
+    world_size: int = -1
+    ip: str = "localhost"
+    port: int | None = None
+    group_offset: int = 0
+
+    @property
+    def is_one_process(self) -> bool:
+        """Whether nothing is distributed; RecBole's rule."""
+        return self.nproc == 1 and self.world_size <= 0
+
+    def as_properties(self) -> dict[str, Any]:
+        """What RecBole's ``Config`` wants to know, checked.
+
+        Raises:
+            UsageError: If the numbers do not fit together.
+        """
+        world_size = self.nproc if self.world_size <= 0 else self.world_size
+        if self.nproc < 1 or self.group_offset < 0 or self.group_offset + self.nproc > world_size:
+            raise UsageError(
+                f"nproc [{self.nproc}], group_offset [{self.group_offset}] and world_size [{world_size}] do "
+                f"not fit: nproc must be at least 1, and group_offset + nproc at most world_size"
+            )
+        if self.port is None and world_size > self.nproc:
+            raise UsageError("several machines need a port to meet at: say --ip=ADDRESS --port=NUMBER")
+        return {
+            **{"nproc": self.nproc, "world_size": world_size, "offset": self.group_offset},
+            **{"ip": self.ip, "port": self.port or _free_port()},
+        }
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("localhost", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def is_first(config: Any) -> bool:
+    """Whether this process is the one that logs, saves and prints."""
+    return not (config["local_rank"] or 0) + (config["offset"] or 0)
+
+
+def join_group(settings: dict[str, Any]) -> None:
+    """Make this process one of a group, and note its device in the settings.
+
+    Differs from RecBole's way in that it meets by gloo on CPUs (stock knows nccl only, issue #1811), and
+    in that the first process of all is the only one that tells anything.
+
+    Raises:
+        UsageError: If there are fewer GPUs than processes.
+    """
+    rank, gpus = settings["local_rank"], [gpu for gpu in str(settings["gpu_id"]).split(",") if gpu]
+    on_gpu = torch.cuda.is_available() and bool(gpus)
+    if on_gpu and min(len(gpus), torch.cuda.device_count()) < settings["nproc"]:
+        raise UsageError(
+            f"{settings['nproc']} processes need as many GPUs, but gpu_id is [{settings['gpu_id']}] of "
+            f"{torch.cuda.device_count()}; name some in gpu_id, such as --gpu_id=0,1, or none (--gpu_id=)"
+        )
+    if on_gpu:
+        torch.cuda.set_device(rank)
+    distributed.init_process_group(
+        backend="nccl" if on_gpu else "gloo",
+        rank=rank + settings["offset"],
+        world_size=settings["world_size"],
+        init_method=f"tcp://{settings['ip']}:{settings['port']}",
+    )
+    settings["device"] = torch.device("cuda", rank) if on_gpu else torch.device("cpu")
+    settings["single_spec"] = False
+    if rank + settings["offset"]:
+        settings.update(state="error", show_progress=False, log_wandb=False)
+
+
+class DistributedTraining:
+    """Mixin before a RecBole trainer; differs from stock where there are several processes.
+
+    * The model is wrapped on CPUs too, and one that learns nothing is not wrapped.
+    * The first process alone reads a checkpoint and hands the weights to the others.
+    * Measures are computed from all processes' rows (:func:`gather_rows`), where stock averages the
+      processes' measures by their number of batches.
+    """
+
+    config: Any
+    model: Any
+    eval_collector: Any
+    saved_model_file: str
+
+    def __init__(self, config: Any, model: Any) -> None:
+        together, config["single_spec"] = not config["single_spec"], True  # stock wraps for GPUs only
+        super().__init__(config, model)  # type: ignore[call-arg]  # the trainer behind the mixin
+        config["single_spec"] = not together
+        if together and any(parameter.requires_grad for parameter in model.parameters()):
+            on_gpu = config["device"].type == "cuda"
+            if on_gpu:
+                synchronised: Any = torch.nn.SyncBatchNorm
+                self.model = synchronised.convert_sync_batchnorm(model)
+            devices = [config["local_rank"]] if on_gpu else None
+            self.distributed_model = DistributedDataParallel(self.model, device_ids=devices)
+
+    @torch.no_grad()
+    def evaluate(
+        self,
+        eval_data: Any,
+        load_best_model: bool = True,
+        model_file: Any = None,
+        show_progress: bool = False,
+    ) -> Any:
+        """Evaluate as stock does, on every row once."""
+        if self.config["single_spec"] or not eval_data:
+            return super().evaluate(eval_data, load_best_model, model_file, show_progress)  # type: ignore[misc]
+        if load_best_model:
+            self._share_weights(model_file or self.saved_model_file)
+        self.eval_collector.n_rows = eval_data.sample_size
+        return super().evaluate(eval_data, False, None, show_progress)  # type: ignore[misc]
+
+    def _share_weights(self, file: str) -> None:
+        if is_first(self.config):
+            checkpoint = torch.load(file, map_location=self.config["device"], weights_only=True)
+            self.model.load_state_dict(checkpoint["state_dict"])
+        for weight in self.model.state_dict().values():
+            distributed.broadcast(weight, src=0)
+
+    def _map_reduce(self, result: dict[str, float], num_sample: int) -> dict[str, float]:
+        return result  # of all rows already
+
+
+def gather_rows(mine: Tensor, n_rows: int) -> Tensor:
+    """Bring together what all processes collected, in the order that one process would have.
+
+    torch's ``DistributedSampler`` deals row r to process ``r % world_size`` and repeats some rows at the
+    end, so that all processes have as many.
+
+    Args:
+        mine: ``[M, ...]`` what this process collected, a value for each of its rows.
+        n_rows: Rows of all processes, none counted twice.
+
+    Returns:
+        ``[n_rows, ...]``.
+
+    Raises:
+        UsageError: If there is not one value a row.
+    """
+    n_processes = distributed.get_world_size()
+    if len(mine) != -(-n_rows // n_processes):
+        raise UsageError("several processes can evaluate measures of ranked lists only; say --nproc=1")
+    parts = [torch.empty_like(mine) for _ in range(n_processes)]
+    distributed.all_gather(parts, mine)
+    return torch.stack(parts, dim=1).flatten(0, 1)[:n_rows]
+
+
+def resize_sampler(sampler: Any, n_rows: int) -> None:
+    """Let the sampler of one of several processes deal other rows; other samplers look themselves.
+
+    All processes must have as many rows, so that they have as many batches.
+    """
+    if isinstance(sampler, DistributedSampler):
+        sampler.dataset = range(n_rows)  # type: ignore[assignment]  # only its length is asked
+        sampler.num_samples = -(-n_rows // sampler.num_replicas)
+        sampler.total_size = sampler.num_samples * sampler.num_replicas

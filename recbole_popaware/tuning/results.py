@@ -1,0 +1,89 @@
+"""What became of each trial, in a file that is whole at any time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from recbole_popaware.errors import UsageError
+
+
+class Trial(NamedTuple):
+    """One point of the space, tried.
+
+    Attributes:
+        key: Stands for all settings of the trial, tuned or not.
+        params: The tuned properties.
+        score: The validation measure; ``None`` if the trial failed.
+        bigger: Whether a greater score is better.
+        valid: All measures of the best epoch on the validation part.
+        test: The same on the test part.
+        seconds: Training with validation.
+        checkpoint: The weights, while they are the best.
+        error: Why the trial failed.
+    """
+
+    key: str
+    params: dict[str, Any]
+    score: float | None = None
+    bigger: bool = True
+    valid: dict[str, float] | None = None
+    test: dict[str, float] | None = None
+    seconds: float = 0.0
+    checkpoint: str | None = None
+    error: str | None = None
+
+    def as_text(self) -> str:
+        """One line of JSON."""
+        return json.dumps(self._asdict())
+
+    @classmethod
+    def from_text(cls, line: str) -> Trial:
+        """Read what :meth:`as_text` wrote.
+
+        Raises:
+            ValueError: If it did not.
+        """
+        try:
+            return cls(**json.loads(line))
+        except TypeError as error:
+            raise ValueError(str(error)) from error
+
+    def beats(self, other: Trial | None) -> bool:
+        """Whether this trial is better than another, which may be none or failed."""
+        if self.score is None or other is None or other.score is None:
+            return self.score is not None
+        return self.score > other.score if self.bigger else self.score < other.score
+
+
+class Results:
+    """The trials of a file, JSON one a line; each new one is written at once, and never half of it.
+
+    Args:
+        file: The file; trials that it holds already are known.
+
+    Raises:
+        UsageError: If the file holds anything else.
+    """
+
+    def __init__(self, file: str | Path) -> None:
+        self.file = Path(file)
+        self.trials: dict[str, Trial] = {}
+        try:
+            lines = self.file.read_text(encoding="utf-8").splitlines() if self.file.exists() else []
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            for line in lines:
+                trial = Trial.from_text(line)
+                self.trials[trial.key] = trial
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"output_file [{file}] cannot be used: {error}; name a new file or one that a search wrote"
+            ) from error
+
+    def add(self, trial: Trial) -> None:
+        """Note a trial, or what is new about one."""
+        self.trials[trial.key] = trial
+        unfinished = self.file.with_name(self.file.name + ".part")
+        unfinished.write_text("".join(t.as_text() + "\n" for t in self.trials.values()), encoding="utf-8")
+        unfinished.replace(self.file)

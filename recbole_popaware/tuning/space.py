@@ -1,0 +1,146 @@
+"""The space that a search goes through: RecBole's .hyper files, one property a line."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from recbole_popaware.errors import UsageError
+
+# Numbers that follow each kind; a choice is followed by a list.
+KINDS = {"choice": 0, "uniform": 2, "loguniform": 2, "quniform": 3}
+
+
+class Dimension(NamedTuple):
+    """One property and the values it may take.
+
+    Attributes:
+        name: The property.
+        kind: ``choice``, ``uniform``, ``quniform``, or ``loguniform``, whose bounds are exponents of e.
+        given: What stands in the file: the values, or low, high and step.
+    """
+
+    name: str
+    kind: str
+    given: tuple[Any, ...]
+
+    def expression(self) -> Any:
+        """What hyperopt draws from; a choice as the place of a value, which :meth:`value` looks up."""
+        from hyperopt import hp
+
+        numbers = [range(len(self.given))] if self.kind == "choice" else self.given
+        return getattr(hp, self.kind)(self.name, *numbers)
+
+    def value(self, drawn: Any) -> Any:
+        """Turn what hyperopt drew into a value of the property; it draws whole steps as ``2.0``."""
+        if self.kind == "choice":
+            return self.given[int(drawn)]
+        if self.kind == "quniform" and all(number == int(number) for number in self.given):
+            return int(drawn)
+        return float(f"{drawn:.12g}")  # 0.1 * 3 is 0.30000000000000004
+
+    def extremes(self) -> tuple[Any, ...]:
+        """Values that stand for all others when they are checked."""
+        ends = self.given[:2]
+        if self.kind == "choice":
+            return self.given
+        return tuple(map(math.exp, ends)) if self.kind == "loguniform" else tuple(map(self.value, ends))
+
+
+class Space(NamedTuple):
+    """All dimensions, in the order of the file."""
+
+    dimensions: tuple[Dimension, ...]
+
+    def expressions(self) -> dict[str, Any]:
+        """The space as hyperopt wants it."""
+        return {dimension.name: dimension.expression() for dimension in self.dimensions}
+
+    def values(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
+        """Properties of a point that hyperopt drew."""
+        return {d.name: d.value(drawn[d.name]) for d in self.dimensions}
+
+    def grid(self) -> tuple[int, Iterator[dict[str, int]]]:
+        """Number of all points, and the points in order, the last property changing fastest.
+
+        Raises:
+            UsageError: If there is no end of them.
+        """
+        endless = [d.name for d in self.dimensions if d.kind != "choice"]
+        if endless:
+            raise UsageError(
+                f"an exhaustive search needs choices, but {', '.join(endless)} "
+                f"{'are ranges' if len(endless) > 1 else 'is a range'}; say --algo=random or --algo=bayes"
+            )
+        names = [d.name for d in self.dimensions]
+        places = itertools.product(*(range(len(d.given)) for d in self.dimensions))
+        size = math.prod(len(d.given) for d in self.dimensions)
+        return size, (dict(zip(names, point)) for point in places)
+
+
+def read_space(file: str | Path) -> Space:
+    """Read a .hyper file: lines ``property kind values``; empty ones and those after ``#`` say nothing.
+
+    RecBole evaluates the values as code and skips short lines; here they are literals, and a line that is
+    not understood is an error.
+
+    Raises:
+        UsageError: If the file is not there, empty, or has a bad line.
+    """
+    try:
+        lines = Path(file).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"params_file [{file}] cannot be read: {error}") from error
+    found: dict[str, Dimension] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        try:
+            dimension = read_line(line)
+            if dimension.name in found:
+                raise ValueError(f"{dimension.name} has a line already")
+        except (ValueError, SyntaxError, TypeError) as error:
+            raise UsageError(f"{file}, line {number} [{line.strip()}]: {error}") from error
+        found[dimension.name] = dimension
+    if not found:
+        raise UsageError(
+            f"params_file [{file}] names no property; a line is such as: learning_rate choice [0.01]"
+        )
+    return Space(tuple(found.values()))
+
+
+def read_line(line: str) -> Dimension:
+    """Read one line.
+
+    Raises:
+        ValueError: If it cannot be understood.
+    """
+    words = line.split(None, 2)
+    if len(words) < 3 or words[1] not in KINDS:
+        raise ValueError(f"a line is a property, one of {', '.join(KINDS)}, and values")
+    name, kind, text = words
+    if kind == "choice":
+        values = _literal_list(text)
+        if not values:
+            raise ValueError("a choice needs values")
+        return Dimension(name, kind, tuple(values))
+    numbers = tuple(float(part) for part in text.split(","))
+    if len(numbers) != KINDS[kind] or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{kind} needs {KINDS[kind]} numbers with commas between")
+    if not numbers[0] < numbers[1] or (numbers[2:] and numbers[2] <= 0):
+        raise ValueError("the first number must be less than the second, and a step above 0")
+    return Dimension(name, kind, numbers)
+
+
+def _literal_list(text: str) -> list[Any]:
+    try:
+        values = ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError) as error:
+        raise ValueError("a choice needs a list such as [1, 2] or ['CE', 'BPR'], words in quotes") from error
+    if not isinstance(values, (list, tuple)):
+        raise ValueError("a choice needs a list such as [1, 2]")
+    return list(values)

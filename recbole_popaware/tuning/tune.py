@@ -1,0 +1,50 @@
+"""From a params file to the best settings in one call."""
+
+from __future__ import annotations
+
+from logging import getLogger
+from pathlib import Path
+
+from recbole.utils import init_logger, init_seed
+
+from recbole_popaware.launch import Request
+from recbole_popaware.tuning.options import Options
+from recbole_popaware.tuning.results import Results
+from recbole_popaware.tuning.search import Search
+from recbole_popaware.tuning.space import read_space
+from recbole_popaware.tuning.study import Study
+
+logger = getLogger(__name__)
+
+
+def tune(request: Request, options: Options) -> Search:
+    """Search; go on with a search whose results file is there.
+
+    Returns:
+        The finished search.
+
+    Raises:
+        UsageError: If settings, space, data or options cannot work.
+    """
+    options.check()
+    space = read_space(options.params_file)
+    config = request.config()
+    name = f"{config['model']}-{config['dataset']}.tuning.jsonl"
+    results = Results(options.output_file or Path(config["checkpoint_dir"], name))
+    study = Study(request, config, space, results)
+    search = _search_class(options.tool)(study, options)
+    init_seed(config["seed"], config["reproducibility"])
+    init_logger(config)
+    logger.info(config)
+    logger.info("%d trials at most; results: %s", search.max_evals, results.file)
+    study.load_data()
+    search.run()
+    return search
+
+
+def _search_class(tool: str) -> type[Search]:
+    if tool != "ray":
+        return Search
+    from recbole_popaware.tuning.ray_search import RaySearch
+
+    return RaySearch
