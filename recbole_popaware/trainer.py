@@ -174,11 +174,10 @@ class Trainer(TrainerAdapter, recbole.trainer.Trainer):
         return optimizer
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
-        """The head's parameters and the network's weight apart from the network, without weight decay."""
+        """The head's parameters apart from all others, without weight decay."""
         groups: list[dict[str, Any]] = [{"params": []}, {"params": []}]
         for name, parameter in self.model.named_parameters():
-            of_head = name == "network_weight" or name.startswith("popularity_head.")
-            groups[of_head]["params"].append(parameter)
+            groups[name.startswith("popularity_head.")]["params"].append(parameter)
         groups[1].update(lr=self.config["pps_learning_rate"], weight_decay=0.0)
         return [group for group in groups if group["params"]]
 
