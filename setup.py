@@ -42,7 +42,6 @@ setup(
         "tqdm>=4.60",
     ],
     extras_require={
-        "benchmarks": ["matplotlib>=3.5"],
         "tune": TUNE,
         "test": [*TUNE, "pytest>=8", "hypothesis>=6.100", "ruff", "mypy", "types-PyYAML", "setuptools>=70"],
     },

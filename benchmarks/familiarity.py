@@ -4,7 +4,7 @@
     python benchmarks/familiarity.py --data-path atomic --datasets foursquare_nyc --checkpoint saved/FILE.pth
 
 Trains PopSASRec on the training part of a global temporal split (or takes a model that is trained), makes
-lists for the test users, prints a Markdown table and draws the curve. Needs matplotlib.
+lists for the test users, prints a Markdown table and draws the curve.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from conftest import SMALL, build, write_atomic
 from recbole.data.dataloader import FullSortEvalDataLoader
 from test_parts import GTS, TIMELINES, plays_of
 
-from recbole_popaware.data.dataloader import MultiTargetEvalDataLoader
+from recbole_popaware.data.dataloader import MultiTargetEvalDataLoader, pad_rows
 from recbole_popaware.errors import UsageError
 from recbole_popaware.quick_start import run_recbole_popaware
 
@@ -90,3 +90,9 @@ def test_targets_lie_within_the_horizon_and_the_training_part(timelines, horizon
                 assert found in reach
                 drawn.add(reach.index(found))
     assert (len(drawn) > 1) == (horizon > 1)
+
+
+def test_rows_are_padded_to_the_longest():
+    rows, values = torch.tensor([0, 0, 2, 2, 2]), torch.tensor([5, 6, 7, 8, 9])
+    assert pad_rows(rows, values, 4).tolist() == [[5, 6, 0], [0, 0, 0], [7, 8, 9], [0, 0, 0]]
+    assert pad_rows(rows[:0], values[:0], 2).shape == (2, 0)

@@ -66,3 +66,10 @@ def test_sampled_negatives_work_in_evaluation(toy):
 def test_without_saving_no_checkpoint_is_named(toy, tmp_path):
     assert run_recbole_popaware("MostPop", config_dict=toy, saved=False)["checkpoint"] is None
     assert not list((tmp_path / "saved").iterdir())
+
+
+@pytest.mark.parametrize("model", ["PopSASRec", "PopGSASRec", "PopBERT4Rec"])
+def test_half_precision_trains_through_recbole_s_trainer(toy, model):
+    result = run_recbole_popaware(model, config_dict={**toy, "enable_amp": True, "epochs": 2, "negatives": 4})
+    assert 0 <= result["test_result"]["ndcg@10"] <= 1
+    assert result["epochs"] == 2

@@ -9,7 +9,6 @@ import torch
 from recbole.data.dataloader import FullSortEvalDataLoader, TrainDataLoader
 from recbole.data.interaction import Interaction
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from recbole_popaware.data.targets import GradedTargets
 from recbole_popaware.data.tiles import lay_tiles
@@ -83,14 +82,9 @@ class MultiTargetEvalDataLoader(FullSortEvalDataLoader):
         interaction = self.transform(self._dataset, self._dataset[index])
         targets: GradedTargets = self._dataset.targets
         rows, places = targets.of_rows(torch.from_numpy(index))
-        sizes = torch.bincount(rows, minlength=len(index)).tolist()
         items, gains = targets.items[places], targets.gains[places]
         for name, values in (("TARGET_ITEMS_FIELD", items), ("TARGET_GAINS_FIELD", gains)):
-            interaction.update(
-                Interaction(
-                    {self.config[name]: pad_sequence(list(torch.split(values, sizes)), batch_first=True)}
-                )
-            )
+            interaction.update(Interaction({self.config[name]: pad_rows(rows, values, len(index))}))
         return interaction, self._history_index(interaction), rows, items
 
     def _history_index(self, interaction: Interaction) -> tuple[Tensor, Tensor] | None:
@@ -99,3 +93,12 @@ class MultiTargetEvalDataLoader(FullSortEvalDataLoader):
         users, ends = interaction[self.uid_field], interaction[self.config["HISTORY_END_FIELD"]]
         rows, places = self._dataset.history.before(users, ends)
         return rows, self._dataset.history.items[places]
+
+
+def pad_rows(rows: Tensor, values: Tensor, n_rows: int) -> Tensor:
+    """Lay values ``[T]`` of ascending ``rows`` ``[T]`` side by side: ``[n_rows, longest]``, 0 behind them."""
+    sizes = torch.bincount(rows, minlength=n_rows)
+    column = torch.arange(len(rows)) - (sizes.cumsum(0) - sizes)[rows]
+    padded = values.new_zeros(n_rows, int(sizes.max()) if n_rows else 0)
+    padded[rows, column] = values
+    return padded
