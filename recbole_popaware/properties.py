@@ -82,7 +82,7 @@ CHECKS: dict[str, Check] = {
     "share_embeddings": _SWITCH,
     "negatives": whole(1),
     "negative_sampling": one_of(DISTRIBUTIONS),
-    "shared_negatives": _SWITCH,
+    "shared_negatives": (lambda x: isinstance(x, bool) or x == "window", "True, window or False"),
     "gbce_t": (lambda x: _is_number(x) and 0 <= x <= 1, "a number from 0 to 1"),
     "history_window": _LENGTH,
     "window_fields": (lambda x: isinstance(x, (list, tuple)), "a list of fields"),

@@ -78,7 +78,7 @@ def test_ce_is_the_cross_entropy_of_the_summed_scores(toy, targets, share):
 
 
 @pytest.mark.parametrize("loss_type", ["SampledCE", "BPR", "BCE", "gBCE"])
-@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("shared", [True, "window", False])
 def test_sampled_losses_are_those_of_the_summed_scores(toy, loss_type, shared):
     settings = {"loss_type": loss_type, "shared_negatives": shared, "negatives": 6}
     experiment = build("PopSASRec", toy, **settings)
@@ -87,8 +87,9 @@ def test_sampled_losses_are_those_of_the_summed_scores(toy, loss_type, shared):
     scores = dense_scores(model, windows, range(windows.size(1)))[following > 0]
     targets = following[following > 0]
     torch.manual_seed(3)
-    drawn = model.negatives(None if shared else len(targets))
-    items = drawn.items.expand(len(targets), -1)
+    drawn = model.negatives({True: 1, "window": len(windows), False: len(targets)}[shared])
+    rows = torch.nonzero(following)[:, 0]
+    items = drawn.items[rows] if shared == "window" else drawn.items.expand(len(targets), -1)
     positive, negative = scores.gather(1, targets[:, None]).squeeze(1), scores.gather(1, items)
     mask = items != targets[:, None]
     expected = {

@@ -125,9 +125,8 @@ def test_ages_in_hours_count_from_the_newest_play():
     queries = counted.before(torch.tensor([0]), torch.tensor([2]))
     hits = counted.plays.find(queries, torch.tensor([[5]]))
     assert counted.plays.ages(queries, hits)[1].tolist() == [6.0, 5.0, 2.0]
-    scores = RecencyHead(N_ITEMS, "sigmoid", 0.1, 1.0).candidates(
-        counted.plays, queries, torch.arange(1, N_ITEMS)
-    )
+    everything = torch.arange(1, N_ITEMS).unsqueeze(0)
+    scores = RecencyHead(N_ITEMS, "sigmoid", 0.1, 1.0).candidates(counted.plays, queries, everything)
     p = torch.tensor([1 / 4, 1 / 3, 1.0, 0, 1 / 6 + 1 / 5 + 1 / 2, 0, 0, 0]) + 0.1
     torch.testing.assert_close(scores[0], torch.logit(p / p.sum()))
 

@@ -15,12 +15,17 @@ class Negatives(NamedTuple):
     """Drawn items.
 
     Attributes:
-        items: ``[K]`` for a whole batch, or ``[T, K]`` for each target.
+        items: ``[R, K]`` a draw for each of R targets, windows or batches.
         log_expected: ``ln`` of how often each is expected among K draws, broadcasts to ``items``.
     """
 
     items: Tensor
     log_expected: Tensor
+
+    def of_rows(self, rows: Tensor) -> Negatives:
+        """The draws ``[T, K]`` that rows ``[T]`` refer to."""
+        shared = self.log_expected.dim() == 0
+        return Negatives(self.items[rows], self.log_expected if shared else self.log_expected[rows])
 
 
 class NegativeSampler(nn.Module):
@@ -45,9 +50,9 @@ class NegativeSampler(nn.Module):
         by_popularity = torch.argsort(item_plays[1:], descending=True, stable=True) + 1
         self.register_buffer("by_popularity", by_popularity, persistent=False)
 
-    def forward(self, n_targets: int | None) -> Negatives:
-        """Draw K items for each of ``n_targets``, or K for all of them if it is ``None``."""
-        shape = (self.n_negatives,) if n_targets is None else (n_targets, self.n_negatives)
+    def forward(self, n_draws: int) -> Negatives:
+        """Draw K items, that many times."""
+        shape = (n_draws, self.n_negatives)
         device = self.by_popularity.device
         if self.distribution == "uniform":
             items = torch.randint(1, self.n_items + 1, shape, device=device)

@@ -124,13 +124,11 @@ class PlayIndex(NamedTuple):
 
         Args:
             queries: T points in histories.
-            candidates: ``[T, K]`` items of each query, or ``[K]`` the same for all.
+            candidates: ``[T, K]`` items of each query.
 
         Returns:
             Hits among ``[T, K]`` candidates.
         """
-        if candidates.dim() == 1:
-            return self._find_shared(queries, candidates)
         n, width = candidates.shape
         step = max(SEARCHED_AT_ONCE // width, 1)
         found = []
@@ -140,17 +138,17 @@ class PlayIndex(NamedTuple):
             found.append((number + start, (number + start) * width + column, pair))
         return self._cut(queries, *map(torch.cat, zip(*found)))
 
+    def find_by_row(self, queries: Queries, candidates: Tensor) -> Hits:
+        """Find the same for candidates ``[R, K]`` that all queries of a row share, with a search a row."""
+        rows = torch.arange(len(candidates), device=candidates.device)
+        number, column, pair = self._search(rows, candidates)
+        query, hit = _join(queries.rows, number)
+        return self._cut(queries, query, query * candidates.size(1) + column[hit], pair[hit])
+
     def everything(self, queries: Queries) -> Hits:
         """Find all items played before each query; hits among ``[T, n_items]``."""
         query, pair = _join(queries.rows, self.pairs // self.n_items)
         return self._cut(queries, query, query * self.n_items + self.pairs[pair] % self.n_items, pair)
-
-    def _find_shared(self, queries: Queries, items: Tensor) -> Hits:
-        """Search once for each row instead of once for each query."""
-        rows = torch.unique(queries.rows)
-        number, column, pair = self._search(rows, items.expand(len(rows), -1))
-        query, hit = _join(queries.rows, rows[number])
-        return self._cut(queries, query, query * len(items) + column[hit], pair[hit])
 
     def _search(self, rows: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Row number, column and pair of those items ``[R, K]`` that their row ``[R]`` has plays of."""

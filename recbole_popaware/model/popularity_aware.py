@@ -15,7 +15,7 @@ from recbole_popaware.errors import UsageError
 from recbole_popaware.model import losses
 from recbole_popaware.model.encoder import fuse
 from recbole_popaware.model.head_history import HeadHistory, Windows
-from recbole_popaware.model.negatives import NegativeSampler
+from recbole_popaware.model.negatives import Negatives, NegativeSampler
 from recbole_popaware.model.play_index import PlayIndex, Queries
 from recbole_popaware.model.popularity_head import PopularityHead
 from recbole_popaware.model.recency_head import DEFAULT_DECAY, RecencyHead
@@ -93,7 +93,7 @@ class PopularityAware:
             self.output_embedding = nn.Embedding(self.n_items, self.hidden_size, padding_idx=0)
             self._init_weights(self.output_embedding)  # type: ignore[attr-defined]  # the model's
         if self.loss_type != "CE":
-            self.shared_negatives: bool = config["shared_negatives"]
+            self.shared_negatives: bool | str = config["shared_negatives"]
             self.negatives = NegativeSampler(
                 dataset.item_plays(), config["negatives"], config["negative_sampling"]
             )
@@ -190,12 +190,13 @@ class PopularityAware:
         return scores if scores.dtype == torch.float64 else scores.float()
 
     def _scores_of(self, hidden: Tensor, items: Tensor) -> Tensor:
-        """Scores ``[T, K]`` of items ``[T, K]``, or of the same items ``[K]`` for all."""
-        hidden, embedded = self._weighted(hidden), self._item_table()[items]
-        shared = items.dim() == 1
-        scores = hidden @ embedded.T if shared else (embedded @ hidden.unsqueeze(-1)).squeeze(-1)
-        bias = self._item_bias()
-        return scores if bias is None else scores + bias[items]
+        """Scores ``[T, K]`` of items ``[T, K]``; or ``[R, M, K]`` of ``[R, K]`` for hidden ``[R, M, H]``."""
+        hidden, embedded, bias = self._weighted(hidden), self._item_table()[items], self._item_bias()
+        if hidden.dim() == 2:
+            scores = (embedded @ hidden.unsqueeze(-1)).squeeze(-1)
+            return scores if bias is None else scores + bias[items]
+        scores = hidden @ embedded.transpose(1, 2)
+        return scores if bias is None else scores + bias[items].unsqueeze(1)
 
     def _catalogue_losses(self, places: TrainingPlaces) -> Tensor:
         def losses_of(hidden: Tensor, targets: Tensor, number: Tensor) -> Tensor:
@@ -209,23 +210,45 @@ class PopularityAware:
 
     def _sampled_losses(self, places: TrainingPlaces) -> Tensor:
         hidden, targets, plays, queries = places
-        n_targets = len(targets)
-        drawn = self.negatives(None if self.shared_negatives else n_targets)
         positive = self._scores_of(hidden, targets.unsqueeze(1)).squeeze(1)
-        if self.shared_negatives:
-            negative = self._scores_of(hidden, drawn.items)
-        else:
-            width = drawn.items.size(1) * self.hidden_size
-            negative = _in_pieces(self._scores_of, (hidden, drawn.items), width)
         if (head := self.popularity_head) is not None:
             positive = positive + head.candidates(plays, queries, targets.unsqueeze(1)).squeeze(1)
-            negative = negative + head.candidates(plays, queries, drawn.items)
+        drawn, negative = self._negatives(places)
         mask = drawn.items != targets.unsqueeze(1)
         if self.loss_type == "SampledCE":
             return losses.sampled_ce(positive, negative, mask, drawn.log_expected)
         if self.loss_type == "BPR":
             return losses.bpr(positive, negative, mask)
         return losses.bce(positive, negative, mask, self.beta if self.loss_type == "gBCE" else 1.0)
+
+    def _negatives(self, places: TrainingPlaces) -> tuple[Negatives, Tensor]:
+        """Draw items, ``[T, K]`` or ``[1, K]``, and score them, ``[T, K]``."""
+        hidden, targets, plays, queries = places
+        head, n_windows = self.popularity_head, len(plays.starts) - 1
+        if not self.shared_negatives:
+            drawn = self.negatives(len(targets))
+            width = drawn.items.size(1) * self.hidden_size
+            scores = _in_pieces(self._scores_of, (hidden, drawn.items), width)
+            return drawn, scores if head is None else scores + head.candidates(plays, queries, drawn.items)
+        if self.shared_negatives == "window":
+            drawn = self.negatives(n_windows)
+            scores = self._scores_by_window(hidden, queries.rows, drawn.items)
+            of_window, drawn = drawn.items, drawn.of_rows(queries.rows)
+        else:
+            drawn = self.negatives(1)
+            scores = self._scores_of(hidden.unsqueeze(0), drawn.items).squeeze(0)
+            of_window = drawn.items.expand(n_windows, -1)
+        if head is not None:
+            scores = scores + head.candidates(plays, queries, of_window, by_row=True)
+        return drawn, scores
+
+    def _scores_by_window(self, hidden: Tensor, rows: Tensor, items: Tensor) -> Tensor:
+        """Scores ``[T, K]`` of items ``[B, K]``, those of each target's window; ``rows`` ascend."""
+        sizes = torch.bincount(rows, minlength=len(items))
+        column = torch.arange(len(rows), device=rows.device) - (sizes.cumsum(0) - sizes)[rows]
+        padded = hidden.new_zeros(len(items), int(sizes.max()), hidden.size(1))
+        padded = padded.index_put((rows, column), hidden)
+        return self._scores_of(padded, items)[rows, column]
 
 
 class _StockLoss:

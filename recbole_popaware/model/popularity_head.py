@@ -97,20 +97,23 @@ class PopularityHead(nn.Module):
         scores = torch.zeros(len(history), self.n_items, device=history.device)
         return self.add_to_(scores, plays, plays.at_ends())
 
-    def candidates(self, plays: PlayIndex, queries: Queries, candidates: Tensor) -> Tensor:
+    def candidates(
+        self, plays: PlayIndex, queries: Queries, candidates: Tensor, by_row: bool = False
+    ) -> Tensor:
         """Scores of chosen items only.
 
         Args:
             plays: Histories.
             queries: T points in them.
-            candidates: ``[T, K]`` item ids, or ``[K]`` the same for all queries.
+            candidates: ``[T, K]`` item ids, or ``[R, K]`` those of each history.
+            by_row: Whether they are those of each history.
 
         Returns:
             ``[T, K]`` scores.
         """
-        hits = plays.find(queries, candidates)
+        hits = (plays.find_by_row if by_row else plays.find)(queries, candidates)
         unplayed, correction = self._scores(hits, plays, queries)
-        scores = unplayed.unsqueeze(1).repeat(1, candidates.size(-1))
+        scores = unplayed.unsqueeze(1).repeat(1, candidates.size(1))
         scores.view(-1).index_add_(0, hits.at, correction)
         return scores
 
