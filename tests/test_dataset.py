@@ -82,7 +82,8 @@ def test_samples_take_the_same_memory_at_any_length(tmp_path):
     for length in (2, 200):
         dataset = load(tmp_path, plays_without_ties(), MAX_ITEM_LIST_LENGTH=length)
         dataset._change_feat_format()
-        columns = {id(c): c for c in (*dataset.inter_feat.interaction.values(), *dataset.history)}
+        history = [column for column in dataset.history if column is not None]
+        columns = {id(c): c for c in (*dataset.inter_feat.interaction.values(), *history)}
         columns.update({id(c): c for c in dataset.inter_feat.windows.columns.values()})
         sizes.add(sum(c.numel() * c.element_size() for c in columns.values()))
         assert dataset[[0, 1]]["item_id_list"].shape == (2, length)
