@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from recbole_popaware.config import Config
 from recbole_popaware.quick_start import Experiment, prepare
 
 HERE = Path(__file__).parent
 REAL_DATA = Path(os.environ.get("RECBOLE_POPAWARE_DATA", HERE.parent.parent / "shared" / "data"))
+
+settings.register_profile("any speed", deadline=None)  # a busy machine is no failure
+settings.load_profile("any speed")
 
 SMALL = {
     "MAX_ITEM_LIST_LENGTH": 8,

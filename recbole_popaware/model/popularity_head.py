@@ -114,14 +114,13 @@ class PopularityHead(nn.Module):
         hits = (plays.find_by_row if by_row else plays.find)(queries, candidates)
         unplayed, correction = self._scores(hits, plays, queries)
         scores = unplayed.unsqueeze(1).repeat(1, candidates.size(1))
-        scores.view(-1).index_add_(0, hits.at, correction)
-        return scores
+        return _add_at_(scores, hits.at, correction)
 
     def add_to_(self, scores: Tensor, plays: PlayIndex, queries: Queries) -> Tensor:
         """Add the scores of all items to a model's, in place and without a second tensor of that size.
 
         Args:
-            scores: ``[T, n_items]``, contiguous; its values must not be needed by the backward pass that
+            scores: ``[T, n_items]``; its values must not be needed by the backward pass that
                 made it (true of sums and matrix products).
             plays: Histories.
             queries: T points in them.
@@ -131,9 +130,7 @@ class PopularityHead(nn.Module):
         """
         hits = plays.everything(queries)
         unplayed, correction = (part.to(scores.dtype) for part in self._scores(hits, plays, queries))
-        scores.add_(unplayed.unsqueeze(1))
-        scores.view(-1).index_add_(0, hits.at, correction)
-        return scores
+        return _add_at_(scores.add_(unplayed.unsqueeze(1)), hits.at, correction)
 
     def extra_repr(self) -> str:
         """Settings to show when the model is printed."""
@@ -158,3 +155,12 @@ class PopularityHead(nn.Module):
     def _reference(self, plays: PlayIndex, queries: Queries) -> Tensor:
         """What stands for the greatest c, or for n, ``[T]``."""
         return FORMS[self.form].reference(plays, queries).to(torch.get_default_dtype())
+
+
+def _add_at_(scores: Tensor, at: Tensor, values: Tensor) -> Tensor:
+    """Add values at flat indices of ``[T, K]`` scores, in place.
+
+    Not through a flat view: the backward pass of a change to a view copies the whole gradient.
+    """
+    width = scores.size(1)
+    return scores.index_put_((at // width, at % width), values, accumulate=True)
