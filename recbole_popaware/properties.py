@@ -43,6 +43,7 @@ _POSITIVE: Check = (lambda x: _is_number(x) and x > 0, "a number above 0")
 _SHARE: Check = (lambda x: _is_number(x) and 0 <= x < 1, "a number from 0 to below 1")
 _LENGTH: Check = (lambda x: x is None or whole(1)[0](x), "empty or a whole number, at least 1")
 
+_FADING = (lambda x: x is None or (_is_number(x) and x >= 0), "empty or a number, at least 0")
 _SWITCH: Check = (lambda x: isinstance(x, bool), "True or False")
 
 CHECKS: dict[str, Check] = {
@@ -75,7 +76,8 @@ CHECKS: dict[str, Check] = {
         lambda x: isinstance(x, (list, tuple)) and set(x) <= set(LEARNABLE),
         f"a list of {', '.join(LEARNABLE)}",
     ),
-    "pps_decay": (lambda x: x is None or (_is_number(x) and x >= 0), "empty or a number, at least 0"),
+    "pps_decay": _FADING,
+    "pps_offset": _FADING,
     "pps_age": one_of(("plays", "hours")),
     "pps_learning_rate": (lambda x: x is None or _POSITIVE[0](x), "empty or a number above 0"),
     "learn_network_weight": _SWITCH,

@@ -146,9 +146,11 @@ def test_a_data_set_without_histories_is_refused(three):
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.5, 3.0])
+@pytest.mark.parametrize("offset", [None, 4.0])
 @pytest.mark.parametrize("window", [None, 3])
-def test_decayed_plays_equal_a_loop(three, decay, window):
-    experiment = build("DecayedMostPop", three, pps_decay=decay, pps_epsilon=0.2, history_window=window)
+def test_decayed_plays_equal_a_loop(three, decay, offset, window):
+    settings = {"pps_decay": decay, "pps_offset": offset, "pps_epsilon": 0.2, "history_window": window}
+    experiment = build("DecayedMostPop", three, **settings)
     batch = next(iter(experiment.test_data))[0]
     scores = experiment.model.full_sort_predict(batch)
     tokens = experiment.dataset.field2id_token
@@ -156,7 +158,8 @@ def test_decayed_plays_equal_a_loop(three, decay, window):
         heard = TIMELINES[user].split()[:-1][-(window or 99) :]
         for item, name in enumerate(tokens["item_id"][1:], start=1):
             ages = [len(heard) - place for place, played in enumerate(heard) if played == name]
-            strength = sum(age**-decay for age in ages)
+            c = offset or 0
+            strength = sum(((age + c) / (1 + c)) ** -decay for age in ages)
             if ages:
                 assert scores[row, item].item() == pytest.approx(np.log(strength / 0.2 + 1), rel=1e-5)
             else:

@@ -18,10 +18,14 @@ histories = st.lists(st.integers(1, N_ITEMS - 1), min_size=1, max_size=20)
 forms = st.sampled_from(sorted(FORMS))
 
 
-def slow_scores(history, form, decay, epsilon, alpha=1.0):
+def slow_scores(history, form, decay, epsilon, alpha=1.0, offset=0.0):
     """The formulas over one history, item by item, the newest play last."""
     strength = [
-        sum((len(history) - place) ** -decay for place, item in enumerate(history) if item == wanted)
+        sum(
+            ((len(history) - place + offset) / (1 + offset)) ** -decay
+            for place, item in enumerate(history)
+            if item == wanted
+        )
         for wanted in range(1, N_ITEMS)
     ]
     strength = torch.tensor(strength, dtype=torch.float64)
@@ -38,10 +42,15 @@ def test_without_decay_and_weight_it_is_the_head_of_the_paper(history, form):
     assert torch.equal(RecencyHead(N_ITEMS, form, 0.01, 0.0)(windows), PopularityHead(N_ITEMS, form)(windows))
 
 
-@given(history=histories, form=forms, decay=st.sampled_from([0.1, 0.5, 1.5]))
-def test_equals_the_formula_item_by_item(history, form, decay):
-    found = RecencyHead(N_ITEMS, form, 0.3, decay)(torch.tensor([history]))[0, 1:]
-    expected = slow_scores(history, form, decay, 0.3)
+@given(
+    history=histories,
+    form=forms,
+    decay=st.sampled_from([0.1, 0.5, 1.5]),
+    offset=st.sampled_from([0.0, 0.5, 20.0]),
+)
+def test_equals_the_formula_item_by_item(history, form, decay, offset):
+    found = RecencyHead(N_ITEMS, form, 0.3, decay, offset=offset)(torch.tensor([history]))[0, 1:]
+    expected = slow_scores(history, form, decay, 0.3, offset=offset)
     torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-5)
 
 
@@ -49,15 +58,15 @@ def test_equals_the_formula_item_by_item(history, form, decay):
 def test_gradients_agree_with_differences(form):
     torch.set_default_dtype(torch.float64)
     try:
-        head = RecencyHead(N_ITEMS, form, 0.2, 0.4, LEARNABLE)
+        head = RecencyHead(N_ITEMS, form, 0.2, 0.4, LEARNABLE, 3.0)
         windows = torch.randint(1, 5, (3, 12), generator=torch.Generator().manual_seed(1))
 
         def scores(*parameters):
-            named = dict(zip(("log_alpha", "log_epsilon", "raw_decay"), parameters))
+            named = dict(zip(("log_alpha", "log_epsilon", "raw_decay", "log_offset"), parameters))
             return torch.func.functional_call(head, named, (windows,))
 
         parameters = tuple(p.detach().clone().requires_grad_() for p in head.parameters())
-        assert len(parameters) == 3
+        assert len(parameters) == 4
         assert torch.autograd.gradcheck(scores, parameters)
     finally:
         torch.set_default_dtype(torch.float32)
@@ -66,7 +75,7 @@ def test_gradients_agree_with_differences(form):
 @pytest.mark.parametrize("form", sorted(FORMS))
 @pytest.mark.parametrize("history", [[3], [3] * 100_000, [1, 2, 3, 4] * 25_000], ids=["1", "same", "four"])
 def test_long_and_short_histories_stay_finite(form, history):
-    head = RecencyHead(N_ITEMS, form, 0.01, 0.5, LEARNABLE)
+    head = RecencyHead(N_ITEMS, form, 0.01, 0.5, LEARNABLE, 10.0)
     scores = head(torch.tensor([history]))
     scores.sum().backward()
     assert scores.isfinite().all()

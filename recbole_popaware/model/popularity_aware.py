@@ -18,7 +18,7 @@ from recbole_popaware.model.head_history import HeadHistory, Windows
 from recbole_popaware.model.negatives import Negatives, NegativeSampler
 from recbole_popaware.model.play_index import PlayIndex, Queries
 from recbole_popaware.model.popularity_head import PopularityHead
-from recbole_popaware.model.recency_head import DEFAULT_DECAY, RecencyHead
+from recbole_popaware.model.recency_head import DEFAULT_DECAY, DEFAULT_OFFSET, RecencyHead
 
 SWITCHED_OFF = "none"
 BY_LOSS = "auto"
@@ -262,7 +262,8 @@ class _StockLoss:
 
 
 def _head(config: Any, n_items: int) -> PopularityHead | None:
-    form, learn, decay = config["popularity_head"], tuple(config["pps_learn"]), config["pps_decay"]
+    form, learn = config["popularity_head"], tuple(config["pps_learn"])
+    decay, offset = config["pps_decay"], config["pps_offset"]
     if form == SWITCHED_OFF:
         return None
     if form == BY_LOSS:
@@ -271,7 +272,9 @@ def _head(config: Any, n_items: int) -> PopularityHead | None:
         return PopularityHead(n_items, form, config["pps_epsilon"])
     if decay is None:
         decay = DEFAULT_DECAY if "d" in learn else 0.0
-    return RecencyHead(n_items, form, config["pps_epsilon"], decay, learn)
+    if offset is None:
+        offset = DEFAULT_OFFSET if "c" in learn else 0.0
+    return RecencyHead(n_items, form, config["pps_epsilon"], decay, learn, offset)
 
 
 def _in_pieces(function: Callable[..., Tensor], inputs: tuple[Tensor, ...], width: int) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recbole_popaware.model.recency_head import faded
 from recbole_popaware.model.sequential_recommender.personalizedmostpop import (
     PersonalizedMostPop,
     popularity_places,
@@ -14,15 +15,17 @@ from recbole_popaware.model.sequential_recommender.personalizedmostpop import (
 
 
 class DecayedMostPop(PersonalizedMostPop):
-    """A user's own items by ``ln(eps + sum of age^-d)``, then the globally popular ones; nothing is learned.
+    """A user's own items by ``ln(eps + sum of w(age))``, then the globally popular ones; nothing is learned.
 
-    Age is in plays, 1 for the newest. It is what the learned head has to beat. Scores are those of the head,
-    measured against an item never played; what the user never played lies below 0, by global popularity.
+    Age is in plays, 1 for the newest; w is :func:`~.recency_head.faded`, ``age^-d`` by default. It is what
+    the learned head has to beat. Scores are those of the head, measured against an item never played; what
+    the user never played lies below 0, by global popularity.
     """
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
-        self.decay: float = config["pps_decay"]
+        self.decay: float = config["pps_decay"] or 0.0
+        self.offset: float = config["pps_offset"] or 0.0
         self.epsilon: float = config["pps_epsilon"]
 
     def full_sort_predict(self, interaction: Any) -> Tensor:
@@ -30,6 +33,6 @@ class DecayedMostPop(PersonalizedMostPop):
         scores = (popularity_places(self.item_plays) / self.n_items - 1).repeat(len(interaction), 1)
         history, ends = self.history.to(scores.device), interaction[self.END]
         rows, places = history.before(interaction[self.USER_ID], ends, self.history_window)
-        weights = (ends[rows] - places).float() ** -self.decay
+        weights = faded(ends[rows] - places, self.decay, self.offset)
         strength = torch.zeros_like(scores).index_put((rows, history.items[places]), weights, accumulate=True)
         return torch.where(strength > 0, torch.log1p(strength / self.epsilon), scores)
