@@ -54,19 +54,24 @@ def test_equals_the_formula_item_by_item(history, form, decay, offset):
     torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-5)
 
 
+def learnable(form):
+    """All that a form can learn: a constant is nothing to a softmax."""
+    return tuple(name for name in LEARNABLE if form == "sigmoid" or name != "b")
+
+
 @pytest.mark.parametrize("form", sorted(FORMS))
 def test_gradients_agree_with_differences(form):
     torch.set_default_dtype(torch.float64)
     try:
-        head = RecencyHead(N_ITEMS, form, 0.2, 0.4, LEARNABLE, 3.0)
+        head = RecencyHead(N_ITEMS, form, 0.2, 0.4, learnable(form), 3.0)
         windows = torch.randint(1, 5, (3, 12), generator=torch.Generator().manual_seed(1))
 
         def scores(*parameters):
-            named = dict(zip(("log_alpha", "log_epsilon", "raw_decay", "log_offset"), parameters))
+            named = dict(zip(dict(head.named_parameters()), parameters))
             return torch.func.functional_call(head, named, (windows,))
 
         parameters = tuple(p.detach().clone().requires_grad_() for p in head.parameters())
-        assert len(parameters) == 4
+        assert len(parameters) == len(learnable(form))
         assert torch.autograd.gradcheck(scores, parameters)
     finally:
         torch.set_default_dtype(torch.float32)
@@ -75,16 +80,25 @@ def test_gradients_agree_with_differences(form):
 @pytest.mark.parametrize("form", sorted(FORMS))
 @pytest.mark.parametrize("history", [[3], [3] * 100_000, [1, 2, 3, 4] * 25_000], ids=["1", "same", "four"])
 def test_long_and_short_histories_stay_finite(form, history):
-    head = RecencyHead(N_ITEMS, form, 0.01, 0.5, LEARNABLE, 10.0)
+    head = RecencyHead(N_ITEMS, form, 0.01, 0.5, learnable(form), 10.0)
     scores = head(torch.tensor([history]))
     scores.sum().backward()
     assert scores.isfinite().all()
     assert all(p.grad.isfinite() for p in head.parameters())
 
 
+def test_the_constant_shifts_every_score():
+    history = torch.tensor([[1, 2, 2]])
+    head = RecencyHead(N_ITEMS, "sigmoid", 0.1, 0.5, ("alpha", "b"))
+    before = head(history)
+    with torch.no_grad():
+        head.bias.fill_(2.5)
+    torch.testing.assert_close(head(history), before + 2.5)
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
-    [(("beta",), "pps_learn"), (("d",), "pps_decay"), ((), "pps_decay")],
+    [(("beta",), "pps_learn"), (("b",), "pps_learn"), (("d",), "pps_decay"), ((), "pps_decay")],
 )
 def test_impossible_arguments_are_refused(arguments, named):
     with pytest.raises(ValueError, match=named):

@@ -7,6 +7,10 @@ before the newest play, plus 1. With ``d = 0`` and ``alpha = 1`` it is the head 
 
 An offset ``c`` flattens the memory of the newest plays: a play weighs ``((age + c) / (1 + c)) ** -d``, so
 that ages well below c count about alike, 1 for the newest, and those well above fade as before.
+
+In the sigmoid form a learned ``b`` is added to all scores. Losses over few drawn items see a target far more
+often than the catalogue of N would show it, so the head's probabilities are too low for them by a constant;
+without b the network makes up for it, at the cost of the order. A softmax does not see it.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from torch import Tensor, nn
 from recbole_popaware.model.play_index import Hits, PlayIndex, Queries
 from recbole_popaware.model.popularity_head import PopularityHead
 
-LEARNABLE = ("alpha", "eps", "d", "c")
+LEARNABLE = ("alpha", "eps", "d", "c", "b")
 DEFAULT_DECAY = 0.3  # where d is learned and no start is given: about where it settles on real plays
 DEFAULT_OFFSET = 10.0  # where c is learned and no start is given
 
@@ -32,7 +36,7 @@ def faded(ages: Tensor, decay: Tensor | float, offset: Tensor | float) -> Tensor
 class RecencyHead(PopularityHead):
     """The popularity head with decay and weight; differs from its base in what its module docstring says.
 
-    Learned values are kept positive: alpha, eps and c as exponentials, d as a softplus.
+    Learned values are kept positive, alpha, eps and c as exponentials, d as a softplus; b may be any number.
 
     Args:
         n_items: Size of the catalogue with the padding id 0.
@@ -58,6 +62,8 @@ class RecencyHead(PopularityHead):
         super().__init__(n_items, form, epsilon)
         if set(learn) - set(LEARNABLE):
             raise ValueError(f"pps_learn {list(learn)} may hold {', '.join(LEARNABLE)}")
+        if "b" in learn and form == "softmax":
+            raise ValueError(f"pps_learn {list(learn)}: b has no effect in the softmax form; leave it out")
         for name, value, symbol in (("pps_decay", decay, "d"), ("pps_offset", offset, "c")):
             if not (0 <= value < math.inf) or (symbol in learn and value == 0):
                 raise ValueError(f"{name} [{value}] must be at least 0, and above 0 to be learned")
@@ -68,6 +74,8 @@ class RecencyHead(PopularityHead):
             self.log_epsilon = nn.Parameter(torch.tensor(math.log(epsilon)))
         if "d" in learn:
             self.raw_decay = nn.Parameter(torch.tensor(math.log(math.expm1(decay))))
+        if "b" in learn:
+            self.bias = nn.Parameter(torch.zeros(()))
         if "c" in learn:
             self.log_offset = nn.Parameter(torch.tensor(math.log(offset)))
 
@@ -87,8 +95,8 @@ class RecencyHead(PopularityHead):
         return self.log_offset.exp() if hasattr(self, "log_offset") else self.start_offset
 
     def values(self) -> dict[str, float]:
-        """Alpha, eps, d and c as they are now."""
-        now = (self.alpha, self._smoothing(), self.decay, self.offset)
+        """Alpha, eps, d, c and b as they are now."""
+        now = (self.alpha, self._smoothing(), self.decay, self.offset, self._constant())
         return {name: float(value) for name, value in zip(LEARNABLE, now)}
 
     def extra_repr(self) -> str:
@@ -97,7 +105,10 @@ class RecencyHead(PopularityHead):
 
     def _scores(self, hits: Hits, plays: PlayIndex, queries: Queries) -> tuple[Tensor, Tensor]:
         unplayed, correction = super()._scores(hits, plays, queries)
-        return self.alpha * unplayed, self.alpha * correction
+        return self.alpha * unplayed + self._constant(), self.alpha * correction
+
+    def _constant(self) -> Tensor | float:
+        return self.bias if hasattr(self, "bias") else 0.0
 
     def _smoothing(self) -> Tensor | float:
         return self.log_epsilon.exp() if hasattr(self, "log_epsilon") else self.epsilon
