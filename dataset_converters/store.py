@@ -126,9 +126,9 @@ class EventStore:
         self._pending, self._pending_rows = [], 0
 
     def _keep(self, batches: list[pa.RecordBatch]) -> None:
-        chunk = encode_chunk(batches)
-        if self._chunks and not len(chunk.plays):
+        if not batches and (self._chunks or self._disk):
             return
+        chunk = encode_chunk(batches)
         if self._disk is None and sum(held.size for held in self._chunks) + chunk.size > self._memory:
             self._move_to_disk()
         if self._disk:
