@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from dataset_converters.ledger import Draft, Ledger
+
+Block = TypeVar("Block")
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
@@ -30,3 +33,23 @@ def map_ahead(function: Callable[[Given], Made], things: Iterable[Given]) -> Ite
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def each_block(
+    read: Callable[[Block, Ledger], Iterable[Made]], blocks: Iterable[Block], ledger: Ledger
+) -> Iterator[Made]:
+    """Yield what is read from each block of a file, working on a few of them ahead.
+
+    Args:
+        read: Called in other threads with a block and a ledger of its own.
+        blocks: Asked for in this thread.
+        ledger: Gets the entries of one block after the other, just before what was read from it.
+    """
+
+    def work(block: Block) -> tuple[list[Made], Draft]:
+        draft = Draft()
+        return list(read(block, draft)), draft
+
+    for made, draft in map_ahead(work, blocks):
+        draft.enter(ledger)
+        yield from made

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
-from dataset_converters.arrays import as_texts, count_true
+from dataset_converters.arrays import as_texts, count_true, keep
 from dataset_converters.errors import ConversionError
 from dataset_converters.ledger import Ledger
 from dataset_converters.ratings import rate_events
@@ -95,7 +95,8 @@ class _Reader:
         self.ledger.read(len(columns["uid"]))
         ratings, known = rate_events(self._kinds(columns), self.options.ratings, self.ledger)
         user, item = as_texts(columns["uid"]), as_texts(columns["item_id"])
-        return events_batch(user, item, column_times(columns["timestamp"], "s"), ratings).filter(known)
+        times = column_times(columns["timestamp"], "s")
+        return keep(events_batch(user, item, times, ratings), known)
 
     def _kinds(self, columns: dict[str, pa.Array]) -> pa.Array:
         """Return what each event is; null for a listen of unknown length."""
