@@ -111,8 +111,11 @@ def count_group(plays: Plays) -> GroupCounts:
 
 def _count_pairs(plays: Plays, positive: npt.NDArray[np.bool_]) -> tuple[int, int]:
     """Count pairs of user and item, and those among them with a positive play."""
-    user = plays.user.astype(np.int64) - int(plays.user[0])
-    key = (user * (int(plays.item.max()) + 1) + plays.item) * 2 + positive
+    user = plays.user - plays.user[0]
+    items = int(plays.item.max()) + 1
+    # Numbers of 32 bits, where they are enough, sort at twice the speed.
+    kind = np.uint32 if (int(user[-1]) + 1) * items < 2**31 else np.int64
+    key = (user.astype(kind) * kind(items) + plays.item.astype(kind)) * kind(2) + positive
     key.sort()
     pair = key >> 1
     last = np.append(pair[1:] != pair[:-1], True)  # behind the others of its pair, positive if any is
