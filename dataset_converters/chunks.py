@@ -36,7 +36,7 @@ class Plays:
     def __len__(self) -> int:
         return len(self.user)
 
-    def take(self, rows: Longs) -> Plays:
+    def take(self, rows: npt.NDArray[Any]) -> Plays:
         """Return the events of some rows, in their order."""
         return Plays(self.user[rows], self.item[rows], self.time_us[rows], self.rating[rows])
 

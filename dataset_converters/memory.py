@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,18 +60,28 @@ class MemoryLog:
             counts += np.bincount(codes[plays.user], minlength=len(counts))
         group_of_user = (np.cumsum(counts) - counts) // rows
         group_of_user = group_of_user.astype(np.min_scalar_type(group_of_user.max(initial=0)))
-        marks = [group_of_user[codes[plays.user]] for plays, codes in zip(self._plays, users)]
-        for group in np.unique(group_of_user):
-            parts = [self._part(chunk, np.flatnonzero(marked == group)) for chunk, marked in enumerate(marks)]
+        groups = np.unique(group_of_user)
+        places = [
+            _places(group_of_user[codes[plays.user]], groups) for plays, codes in zip(self._plays, users)
+        ]
+        for group in range(len(groups)):
+            parts = [self._part(chunk, rows_of[group]) for chunk, rows_of in enumerate(places)]
             columns = zip(*([getattr(part, name) for name in _COLUMNS] for part in parts))
             whole = Plays(*(np.concatenate(column) for column in columns))
             yield whole.take(np.arange(len(whole))[::-1]) if newest_first else whole
 
-    def _part(self, chunk: int, rows: npt.NDArray[np.int64]) -> Plays:
+    def _part(self, chunk: int, rows: npt.NDArray[np.uint32]) -> Plays:
         """Return some events of a chunk under the numbers of all chunks."""
         part = self._plays[chunk].take(rows)
         user, item = self._codes["user"][chunk][part.user], self._codes["item"][chunk][part.item]
         return Plays(user, item, part.time_us, part.rating)
+
+
+def _places(marks: npt.NDArray[Any], groups: npt.NDArray[Any]) -> list[npt.NDArray[np.uint32]]:
+    """Return the rows of each group, in raw order, from the group of each row."""
+    order = np.argsort(marks, kind="stable").astype(np.uint32)
+    ends = np.cumsum(np.bincount(marks, minlength=int(groups[-1]) + 1))[groups]
+    return np.split(order, ends[:-1])
 
 
 _COLUMNS = ("user", "item", "time_us", "rating")

@@ -1,8 +1,12 @@
 """Working ahead keeps the order, and stays only a few things ahead."""
 
+import time
+from pathlib import Path
+
 import pytest
 
-from dataset_converters.ahead import map_ahead
+from dataset_converters.ahead import each_block, map_ahead
+from dataset_converters.ledger import Ledger
 
 
 def test_results_come_in_order_and_things_are_asked_for_late() -> None:
@@ -21,3 +25,25 @@ def test_results_come_in_order_and_things_are_asked_for_late() -> None:
 def test_errors_come_through() -> None:
     with pytest.raises(ZeroDivisionError):
         list(map_ahead(lambda number: 1 // number, [1, 0, 1]))
+
+
+def test_a_ledger_kept_in_drafts_is_the_same(tmp_path: Path) -> None:
+    def read(number: int, ledger: Ledger) -> list[int]:
+        time.sleep(0.02 if number % 2 else 0)  # blocks are done in another order
+        ledger.read(3)
+        ledger.drop(f"event {number}", 1, "other event")
+        ledger.note(f"note {number}", number)
+        ledger.reject("bad", [b"line %d\n" % number])
+        return [number] * (number % 3)
+
+    one_by_one, in_drafts = Ledger(), Ledger()
+    expected = [made for number in range(30) for made in read(number, one_by_one)]
+    assert list(each_block(read, range(30), in_drafts)) == expected
+    for ledger in (one_by_one, in_drafts):
+        ledger.write_rejects(tmp_path / f"{id(ledger)}.rejects")
+    assert len(one_by_one.dropped) == 21
+    assert list(in_drafts.dropped.items()) == list(one_by_one.dropped.items())
+    assert list(in_drafts.notes.items()) == list(one_by_one.notes.items())
+    assert (in_drafts.rows_read, in_drafts.examples) == (90, one_by_one.examples)
+    texts = {path.read_text() for path in tmp_path.glob("*.rejects")}
+    assert texts == {"".join(f"line {number}\n" for number in range(30))}
