@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,17 @@ from dataset_converters.times import parse_times
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".listens")
 
+_NAMED = {"recording_mbid": "VARCHAR"}
+_SHAPE = {
+    "listened_at": "VARCHAR",
+    "user_name": "VARCHAR",
+    "track_metadata": {
+        "artist_name": "VARCHAR",
+        "track_name": "VARCHAR",
+        "mbid_mapping": _NAMED,
+        "additional_info": _NAMED,
+    },
+}
 _PATHS = [
     "$.listened_at",
     "$.user_name",
@@ -33,15 +45,21 @@ _PATHS = [
 ]
 # DuckDB's parser takes line by line and says which lines are no JSON. Arrow's own reader dies of a
 # line that holds nothing but `null`.
-_FIELDS = f"""
-    SELECT {{good}}, field[1], field[2], field[3], field[4], coalesce(nullif(field[5], ''), field[6])
-    FROM (SELECT json, json_extract_string(json, {_PATHS}) AS field FROM (SELECT {{json}} AS json FROM lines))
+_CAREFUL = f"""
+    SELECT json IS NOT NULL AND json_type(json) = 'OBJECT', listen.listened_at, listen.user_name,
+           listen.track_metadata.artist_name, listen.track_metadata.track_name,
+           coalesce(nullif(listen.track_metadata.mbid_mapping.recording_mbid, ''),
+                    listen.track_metadata.additional_info.recording_mbid)
+    FROM (SELECT json, json_transform(json, '{json.dumps(_SHAPE)}') AS listen
+          FROM (SELECT CASE WHEN json_valid(line) THEN line END AS json FROM lines))
 """  # noqa: S608
-# Parses a line once, but fails where one is no JSON; then the other does it all again.
-_QUICK = _FIELDS.format(good="true", json="line")
-_CAREFUL = _FIELDS.format(
-    good="json IS NOT NULL AND json_type(json) = 'OBJECT'", json="CASE WHEN json_valid(line) THEN line END"
-)
+# Parses a line once, where the other does so for each thing it asks; fails if a line is no JSON.
+_QUICK = f"""
+    SELECT true, field[1], field[2], field[3], field[4], coalesce(nullif(field[5], ''), field[6])
+    FROM (SELECT json_extract_string(line, {_PATHS}) AS field FROM lines)
+"""  # noqa: S608
+# DuckDB 1.1 makes the text "null" of a null.
+_QUICK_IS_RIGHT = """SELECT json_extract_string('{"a": null}', '$.a') IS NULL"""
 
 
 def read_events(raw: Path, item_key: str, ledger: Ledger) -> RawLog:
@@ -69,7 +87,8 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
     with duckdb.connect(config={"memory_limit": "1GB"}) as connection:
         connection.execute("SET enable_progress_bar = false")  # it would go to standard output
-        read = partial(_read, connection, item_key)
+        quick: bool = connection.execute(_QUICK_IS_RIGHT).fetchall()[0][0]
+        read = partial(_read, connection, quick, item_key)
         for number, path in enumerate(paths):
             within = Progress()
             with RawFile(path, within) as stream:
@@ -78,22 +97,23 @@ def _batches(
                     yield batch
 
 
-def _read(connection: Any, item_key: str, block: bytes, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+def _read(
+    connection: Any, quick: bool, item_key: str, block: bytes, ledger: Ledger
+) -> Iterator[pa.RecordBatch]:
     ledger.read(block.count(b"\n"))
     lines = _split(reject_suspects(block, ledger))
     with connection.cursor() as own:  # for this thread
         own.register("lines", pa.table({"line": lines}))
-        good, *columns = _fields(own, lines)
+        good, *columns = _fields(own, quick and pc.all(pc.starts_with(lines, "{")).as_py())
     bad = lines.filter(pc.invert(good)).to_pylist()
     ledger.reject("line is no JSON object", (line.encode("utf-8") for line in bad))
     yield _events(item_key, good, columns, ledger)
 
 
-def _fields(connection: Any, lines: pa.Array) -> list[pa.Array]:
+def _fields(connection: Any, quick: bool) -> list[pa.Array]:
     """Return whether each line is an object, its time, user, artist, track and MusicBrainz id."""
-    objects = pc.all(pc.starts_with(lines, "{")).as_py()
     try:
-        table = _table(connection.sql(_QUICK if objects else _CAREFUL))
+        table = _table(connection.sql(_QUICK if quick else _CAREFUL))
     except duckdb.InvalidInputException:
         table = _table(connection.sql(_CAREFUL))
     return [_whole(column) for column in table.columns]

@@ -36,11 +36,11 @@ def test_a_ledger_kept_in_drafts_is_the_same(tmp_path: Path) -> None:
         ledger.reject("bad", [b"line %d\n" % number])
         return [number] * (number % 3)
 
-    one_by_one, in_drafts = Ledger(), Ledger()
-    expected = [made for number in range(30) for made in read(number, one_by_one)]
-    assert list(each_block(read, range(30), in_drafts)) == expected
-    for ledger in (one_by_one, in_drafts):
-        ledger.write_rejects(tmp_path / f"{id(ledger)}.rejects")
+    with Ledger() as one_by_one, Ledger() as in_drafts:
+        expected = [made for number in range(30) for made in read(number, one_by_one)]
+        assert list(each_block(read, range(30), in_drafts)) == expected
+        one_by_one.write_rejects(tmp_path / "one by one.rejects")
+        in_drafts.write_rejects(tmp_path / "in drafts.rejects")
     assert len(one_by_one.dropped) == 21
     assert list(in_drafts.dropped.items()) == list(one_by_one.dropped.items())
     assert list(in_drafts.notes.items()) == list(one_by_one.notes.items())
