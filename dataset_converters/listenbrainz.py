@@ -24,6 +24,8 @@ from dataset_converters.times import parse_times
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".listens")
 
+_BLOCK = 1 << 24  # bytes; a query has a price of its own
+
 _NAMED = {"recording_mbid": "VARCHAR"}
 _SHAPE = {
     "listened_at": "VARCHAR",
@@ -92,7 +94,7 @@ def _batches(
         for number, path in enumerate(paths):
             within = Progress()
             with RawFile(path, within) as stream:
-                for batch in each_block(read, line_blocks(stream, path.name), ledger):
+                for batch in each_block(read, line_blocks(stream, path.name, _BLOCK), ledger):
                     progress.done = (number + within.done) / len(paths)
                     yield batch
 
