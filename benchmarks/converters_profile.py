@@ -83,6 +83,7 @@ def floor_duckdb(path: Path, out: Path) -> None:
     """Read, sort and write with DuckDB."""
     types = {"user": "VARCHAR", "type": "VARCHAR", "item": "VARCHAR", "event": "VARCHAR", "time": "BIGINT"}
     with duckdb.connect(config={"memory_limit": "1GB", "preserve_insertion_order": "false"}) as connection:
+        connection.execute("SET enable_progress_bar = false")
         connection.execute(
             f"""
             COPY (SELECT "user", item, time, event
