@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -11,6 +13,11 @@ _DASH = " \u2013 "
 def count_true(mask: pa.Array) -> int:
     """Return how many entries of a boolean column are true."""
     return int(pc.sum(mask).as_py() or 0)
+
+
+def keep(rows: Any, mask: pa.Array) -> Any:
+    """Filter a column or batch by a mask without nulls; it stays as it is if all rows do."""
+    return rows if count_true(mask) == len(mask) else rows.filter(mask)
 
 
 def is_blank(texts: pa.Array) -> pa.Array:

@@ -11,14 +11,19 @@ from typing import Any
 import pyarrow as pa
 from tqdm import tqdm
 
+from dataset_converters.ahead import map_ahead
+from dataset_converters.chunks import Plays
 from dataset_converters.cleaning import END_US, clean_events
+from dataset_converters.counts import Counts, GroupCounts, count_group
 from dataset_converters.features import feature_fields, match_features
 from dataset_converters.ledger import Ledger
-from dataset_converters.schema import Progress, RawLog
+from dataset_converters.ordering import in_order
+from dataset_converters.schema import EVENTS, Progress, RawLog
 from dataset_converters.selection import Selection, select_events
 from dataset_converters.store import EventStore
 from dataset_converters.summary import collect_statistics
 from dataset_converters.writer import (
+    inter_text,
     new_folder,
     write_features,
     write_inter,
@@ -68,9 +73,10 @@ def convert(log: RawLog, target: Path, ledger: Ledger, options: Options) -> dict
             select_events(store, options.selection, ledger)
             ledger.balance(store.rows)
             _write_features(files, log, store, ledger)
-            statistics = collect_statistics(store, ledger)
-            ordered = _show_writing(store.ordered(log.newest_first), store.rows)
-            write_inter(files.with_name(f"{target.name}.inter"), ordered)
+            counts = Counts(len(store.names("item")))
+            texts = _inter_texts(store, log.newest_first, counts)
+            write_inter(files.with_name(f"{target.name}.inter"), texts)
+        statistics = collect_statistics(counts, ledger)
         write_properties(files.with_name(f"{target.name}.yaml"), options.window)
         write_statistics(files.with_name(f"{target.name}.stats.json"), statistics)
         ledger.write_rejects(files.with_name(f"{target.name}.rejects"))
@@ -110,8 +116,18 @@ def _show_reading(batches: Iterable[pa.RecordBatch], progress: Progress) -> Iter
             bar.update(batch.num_rows)
 
 
-def _show_writing(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
-    with tqdm(desc="writing", total=rows, unit=" rows", unit_scale=True, disable=None) as bar:
-        for batch in batches:
-            yield batch
-            bar.update(batch.num_rows)
+def _inter_texts(store: EventStore, newest_first: bool, counts: Counts) -> Iterator[pa.Buffer]:
+    """Yield the lines of one group of users after another, and count them on the way."""
+    users, items = store.names("user"), store.names("item")
+
+    def finish(group: Plays) -> tuple[pa.Buffer, GroupCounts]:
+        plays = in_order(group)
+        user, item, time_us, rating = map(pa.array, (plays.user, plays.item, plays.time_us, plays.rating))
+        columns = [users.take(user), items.take(item), time_us, rating]
+        return inter_text(pa.RecordBatch.from_arrays(columns, EVENTS.names)), count_group(plays)
+
+    with tqdm(desc="writing", total=store.rows, unit=" rows", unit_scale=True, disable=None) as bar:
+        for text, group in map_ahead(finish, store.groups(newest_first)):
+            yield text
+            counts.add(group)
+            bar.update(len(group.items))

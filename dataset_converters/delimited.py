@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from dataset_converters.ahead import each_block
 from dataset_converters.errors import ConversionError
 from dataset_converters.ledger import Ledger
 
@@ -84,8 +85,12 @@ def check_header(header: bytes, dialect: Dialect, time_column: int, name: str) -
 
 
 def read_delimited(
-    blocks: Iterable[bytes], dialect: Dialect, wanted: Sequence[int], ledger: Ledger
-) -> Iterator[list[pa.Array]]:
+    blocks: Iterable[bytes],
+    dialect: Dialect,
+    wanted: Sequence[int],
+    to_events: Callable[[list[pa.Array], Ledger], pa.RecordBatch],
+    ledger: Ledger,
+) -> Iterator[pa.RecordBatch]:
     """Parse lines; count each as read, and reject those that are no rows.
 
     A line is a row if it is UTF-8 and has the right number of fields. A quoted field cannot run
@@ -95,19 +100,24 @@ def read_delimited(
         blocks: Whole lines.
         dialect: How they are cut.
         wanted: Numbers of the columns to return, from 0.
+        to_events: Makes a batch from the wanted columns as strings; called in other threads.
         ledger: Counts lines and keeps the rejects.
 
     Yields:
-        For each block, the wanted columns as strings.
+        Batches in the order of the lines.
     """
-    for block in blocks:
+
+    def read(block: bytes, draft: Ledger) -> Iterator[pa.RecordBatch]:
         lines = block.count(b"\n")
-        ledger.read(lines)
-        good = reject_suspects(block, ledger, dialect.quoted)
+        draft.read(lines)
+        good = reject_suspects(block, draft, dialect.quoted)
         lines = lines if good is block else good.count(b"\n")
-        for part in _parse(good, lines, dialect, wanted, ledger):
+        for part in _parse(good, lines, dialect, wanted, draft):
             if part.num_rows:
-                yield [part.column(str(number)).combine_chunks() for number in wanted]
+                columns = [part.column(str(number)).combine_chunks() for number in wanted]
+                yield to_events(columns, draft)
+
+    return each_block(read, blocks, ledger)
 
 
 def reject_suspects(block: bytes, ledger: Ledger, quoted: bool = False) -> bytes:
@@ -212,7 +222,8 @@ def _read_csv(block: bytes, dialect: Dialect, wanted: Sequence[int], rejects: li
     )
     names = [str(number) for number in range(dialect.columns)]
     convert = _all_texts(dialect.columns, [str(number) for number in wanted])
-    read = pa_csv.ReadOptions(column_names=names, block_size=1 << 22)
+    # Several blocks are read at once, so a thread for each is enough.
+    read = pa_csv.ReadOptions(column_names=names, block_size=1 << 22, use_threads=False)
     return pa_csv.read_csv(pa.BufferReader(block), read, parse, convert)
 
 

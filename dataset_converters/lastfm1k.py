@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataset_converters.arrays import count_true, is_blank, join_names
+from dataset_converters.arrays import count_true, is_blank, join_names, keep
 from dataset_converters.delimited import Dialect, read_delimited
 from dataset_converters.ledger import Ledger
 from dataset_converters.locate import find_raw, open_members
@@ -51,16 +52,15 @@ def _batches(path: Path, item_key: str, log: RawLog, ledger: Ledger) -> Iterator
         if name == PROFILES:
             log.users = _read_profiles(stream, ledger)
             continue
-        wanted = range(_PLAY.columns)
-        for columns in read_delimited(line_blocks(stream, path.name), _PLAY, wanted, ledger):
-            yield _events(columns, item_key, ledger)
+        blocks = line_blocks(stream, path.name)
+        yield from read_delimited(blocks, _PLAY, range(_PLAY.columns), partial(_events, item_key), ledger)
     profiles = path.parent / PROFILES
     if log.users is None and profiles.is_file():
         for _, stream in open_members(profiles, (PROFILES,), Progress()):
             log.users = _read_profiles(stream, ledger)
 
 
-def _events(columns: list[pa.Array], item_key: str, ledger: Ledger) -> pa.RecordBatch:
+def _events(item_key: str, columns: list[pa.Array], ledger: Ledger) -> pa.RecordBatch:
     user, time, artist_id, artist, track_id, track = columns
     if item_key == "mbid":
         item = track_id
@@ -74,7 +74,7 @@ def _events(columns: list[pa.Array], item_key: str, ledger: Ledger) -> pa.Record
     times = parse_times(time, "iso")
     batch = events_batch(user, item, times, rating, artist=artist, track=track, artist_id=artist_id)
     ledger.drop(reason, count_true(unnamed))
-    return batch.filter(pc.invert(unnamed))
+    return keep(batch, pc.invert(unnamed))
 
 
 def _read_profiles(stream: Any, ledger: Ledger) -> pa.Table:
@@ -82,11 +82,12 @@ def _read_profiles(stream: Any, ledger: Ledger) -> pa.Table:
     names = ("user_id", "gender", "age", "country", "signup")
     texts = pa.schema([(name, pa.string()) for name in names])
     blocks = line_blocks(stream, PROFILES)
+
+    def to_batch(columns: list[pa.Array], ledger: Ledger) -> pa.RecordBatch:
+        return pa.RecordBatch.from_arrays(columns, schema=texts)
+
     with Ledger() as own:
-        batches = [
-            pa.RecordBatch.from_arrays(columns, schema=texts)
-            for columns in read_delimited(blocks, _PROFILE, range(len(names)), own)
-        ]
+        batches = list(read_delimited(blocks, _PROFILE, range(len(names)), to_batch, own))
         ledger.note(f"lines of {PROFILES} that cannot be read", sum(own.dropped.values()))
     table = pa.Table.from_batches(batches, texts)
     table = table.filter(pc.invert(pc.starts_with(table["user_id"], "#")))

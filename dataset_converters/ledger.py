@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
 from dataset_converters.errors import ConversionError
 
 _EXAMPLES = 3
+_MOST_REASONS = 20
 _IN_MEMORY = 1 << 20  # bytes of rejected lines
 
 
@@ -43,8 +44,17 @@ class Ledger:
         """Count events found in the raw data."""
         self.rows_read += rows
 
-    def drop(self, reason: str, rows: int) -> None:
-        """Count events that are left out for one reason."""
+    def drop(self, reason: str, rows: int, otherwise: str = "") -> None:
+        """Count events that are left out for one reason.
+
+        Args:
+            reason: Why.
+            rows: How many.
+            otherwise: What to say instead if this reason would be one too many; for reasons that
+                the raw data names.
+        """
+        if otherwise and reason not in self.dropped and len(self.dropped) >= _MOST_REASONS:
+            reason = otherwise
         if rows:
             self.dropped[reason] += rows
 
@@ -93,3 +103,30 @@ class Ledger:
         reasons = "; ".join(f"{count:,} {reason}" for reason, count in self.dropped.most_common())
         example = f" (for example {self.examples[0]})" if self.examples else ""
         return f"{self.rows_read:,} read, dropped: {reasons or 'none'}{example}"
+
+
+class Draft(Ledger):
+    """Entries about one block of a file, put into the ledger when it is the block's turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._entries: list[Callable[[Ledger], None]] = []
+
+    def read(self, rows: int) -> None:
+        """Keep the entry for later, like the other methods."""
+        self._entries.append(lambda ledger: ledger.read(rows))
+
+    def drop(self, reason: str, rows: int, otherwise: str = "") -> None:  # noqa: D102
+        self._entries.append(lambda ledger: ledger.drop(reason, rows, otherwise))
+
+    def reject(self, reason: str, lines: Iterable[bytes]) -> None:  # noqa: D102
+        kept = list(lines)
+        self._entries.append(lambda ledger: ledger.reject(reason, kept))
+
+    def note(self, text: str, count: int) -> None:  # noqa: D102
+        self._entries.append(lambda ledger: ledger.note(text, count))
+
+    def enter(self, ledger: Ledger) -> None:
+        """Make all entries, in the order in which they came."""
+        for entry in self._entries:
+            entry(ledger)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
-from dataset_converters.delimited import Dialect, read_delimited
+from dataset_converters.delimited import Dialect
 from dataset_converters.ledger import Ledger
-from dataset_converters.locate import find_raw, open_members
+from dataset_converters.line_log import LineForm, open_line_log
 from dataset_converters.schema import EVENT_RATINGS, RawLog, events_batch
-from dataset_converters.streams import line_blocks
 from dataset_converters.times import parse_times
 
-FILE = "LFM-1b_LEs.txt"
-
-_DIALECT = Dialect(columns=5)
+_FORM = LineForm(("LFM-1b_LEs.txt",), Dialect(columns=5))
 
 
 def read_events(raw: Path, ledger: Ledger) -> RawLog:
@@ -32,15 +28,10 @@ def read_events(raw: Path, ledger: Ledger) -> RawLog:
     Raises:
         ConversionError: The file is missing, cut off or no such file.
     """
-    path = find_raw(raw, (FILE,))
-    log = RawLog(())
-    log.batches = _batches(path, log, ledger)
-    return log
+    return open_line_log(raw, _FORM, _events, ledger)
 
 
-def _batches(path: Path, log: RawLog, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-    for _, stream in open_members(path, (FILE,), log.progress):
-        blocks = line_blocks(stream, path.name)
-        for user, artist, album, track, time in read_delimited(blocks, _DIALECT, range(5), ledger):
-            rating = pa.repeat(EVENT_RATINGS["play"], len(user))
-            yield events_batch(user, track, parse_times(time, "s"), rating, artist=artist, album=album)
+def _events(columns: list[pa.Array], ledger: Ledger) -> pa.RecordBatch:
+    user, artist, album, track, time = columns
+    rating = pa.repeat(EVENT_RATINGS["play"], len(user))
+    return events_batch(user, track, parse_times(time, "s"), rating, artist=artist, album=album)

@@ -8,8 +8,6 @@ import pyarrow.compute as pc
 from dataset_converters.errors import ConversionError
 from dataset_converters.ledger import Ledger
 
-_MOST_REASONS = 20
-
 
 def parse_ratings(text: str) -> dict[str, float]:
     """Read ``"play=1,like=2"`` into a table from raw event to rating.
@@ -51,7 +49,5 @@ def rate_events(
     known = pc.or_(pc.is_valid(place), pc.is_null(events))
     for entry in pc.value_counts(events.filter(pc.invert(known))).to_pylist():
         reason = f"{kind} {entry['values'][:40] or 'missing'} not among --ratings ({', '.join(ratings)})"
-        if reason not in ledger.dropped and len(ledger.dropped) >= _MOST_REASONS:
-            reason = f"other {kind} not among --ratings"
-        ledger.drop(reason, entry["counts"])
+        ledger.drop(reason, entry["counts"], f"other {kind} not among --ratings")
     return pa.array(list(ratings.values()), pa.float64()).take(place), known

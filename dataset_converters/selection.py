@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from dataset_converters.disk import DiskLog
 from dataset_converters.errors import ConversionError
 from dataset_converters.ledger import Ledger
 from dataset_converters.store import EventStore
@@ -44,6 +45,11 @@ class Selection:
     min_item_plays: int = 0
     drop_duplicates: bool = False
 
+    @property
+    def is_all(self) -> bool:
+        """Whether everything is kept."""
+        return self == Selection(sampling=self.sampling, seed=self.seed)
+
 
 def select_events(store: EventStore, selection: Selection, ledger: Ledger) -> None:
     """Delete from the store what is not selected, in the order of the attributes above.
@@ -53,6 +59,11 @@ def select_events(store: EventStore, selection: Selection, ledger: Ledger) -> No
         selection: What to keep.
         ledger: Counts each deleted event under its reason.
     """
+    if not selection.is_all:
+        _delete_unselected(store.on_disk(), selection, ledger)
+
+
+def _delete_unselected(store: DiskLog, selection: Selection, ledger: Ledger) -> None:
     if selection.drop_duplicates:
         ledger.drop("duplicate: user, item, time and rating of an earlier row", store.delete(_REPEATED))
     if selection.since_us is not None:
@@ -68,7 +79,7 @@ def select_events(store: EventStore, selection: Selection, ledger: Ledger) -> No
     _keep_core(store, selection, ledger)
 
 
-def _sample_users(store: EventStore, size: int, seed: int, ledger: Ledger) -> pa.Array:
+def _sample_users(store: DiskLog, size: int, seed: int, ledger: Ledger) -> pa.Array:
     users = np.array(store.query('SELECT DISTINCT "user" FROM events ORDER BY "user"'), np.int64).reshape(-1)
     if size >= len(users):
         ledger.note("users there are, not more than --users: all kept", len(users))
@@ -76,7 +87,7 @@ def _sample_users(store: EventStore, size: int, seed: int, ledger: Ledger) -> pa
     return pa.array(np.random.RandomState(seed).choice(users, size, replace=False))
 
 
-def _sample_items(store: EventStore, selection: Selection, ledger: Ledger) -> pa.Array:
+def _sample_items(store: DiskLog, selection: Selection, ledger: Ledger) -> pa.Array:
     """Draw items as the published program does, from the items by falling count."""
     size = selection.sample_items or 0
     counted = np.array(store.query(_BY_COUNT), np.int64).reshape(-1, 2)
@@ -97,7 +108,7 @@ def _sample_items(store: EventStore, selection: Selection, ledger: Ledger) -> pa
     raise ConversionError(f"--sampling {selection.sampling!r}: use one of {', '.join(SAMPLINGS)}")
 
 
-def _keep_core(store: EventStore, selection: Selection, ledger: Ledger) -> None:
+def _keep_core(store: DiskLog, selection: Selection, ledger: Ledger) -> None:
     """Delete users and items with too few events until none is left that has."""
     limits = {"item": selection.min_item_plays, "user": selection.min_user_plays}
     changed = True

@@ -193,7 +193,9 @@ SOURCES = {
         _plainly(music4all_onion.read_events),
         "userid_trackid_timestamp.tsv.bz2, or its folder",
     ),
-    "yambda": Source("Yambda", _yambda_options, _open_yambda, "parquet file, flat or sequential"),
+    "yambda": Source(
+        "Yambda", _yambda_options, _open_yambda, "parquet file, flat or sequential, or a folder of its parts"
+    ),
     "yandex": Source(
         "Yandex Music Event 2019", _yandex_options, _open_yandex, "user_events, data.tar.gz, or the folder"
     ),

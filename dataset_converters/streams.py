@@ -13,7 +13,8 @@ from dataset_converters.errors import ConversionError
 from dataset_converters.schema import Progress
 
 _CODECS = {".gz": "gzip", ".tgz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".zstd": "zstd"}
-_BLOCK = 1 << 24
+_BLOCK = 1 << 22  # small enough for memory to be used again instead of asked for
+_LONGEST_LINE = 1 << 24
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -82,7 +83,7 @@ def line_blocks(stream: Any, name: str, size: int = _BLOCK) -> Iterator[bytes]:
     Args:
         stream: Anything with ``read(size)``.
         name: What to call it in a complaint.
-        size: Bytes of a block, and the longest line possible.
+        size: Bytes of a block; it is longer where a line is.
 
     Yields:
         Bytes that end in a line feed, without the byte-order mark at the beginning.
@@ -98,8 +99,8 @@ def line_blocks(stream: Any, name: str, size: int = _BLOCK) -> Iterator[bytes]:
         if not block:
             break
         cut = block.rfind(b"\n") + 1
-        if not cut and len(rest) + len(block) >= size:
-            raise ConversionError(f"{name} is no text of lines: no line end within {size:,} bytes")
+        if not cut and len(rest) + len(block) >= max(size, _LONGEST_LINE):
+            raise ConversionError(f"{name} is no text of lines: no line end within {_LONGEST_LINE:,} bytes")
         if cut:
             yield rest + block[:cut]
             rest = b""

@@ -5,24 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from dataset_converters.ledger import Ledger
-from dataset_converters.store import EventStore
+import numpy as np
 
-_PER_USER = """
-    SELECT min(n), median(n), quantile_disc(n, 0.8), max(n)
-    FROM (SELECT count(*) AS n FROM events GROUP BY "user")
-"""
-_SIZES = """
-    SELECT count(DISTINCT "user"), count(DISTINCT item), count(*), min(time_us), max(time_us)
-    FROM events
-"""
-_PAIRS = """
-    SELECT count(*), count(*) FILTER (WHERE positive > 0), sum(positive)
-    FROM (SELECT count(*) FILTER (WHERE rating > 0) AS positive FROM events GROUP BY "user", item)
-"""
-_RARE = "SELECT count(*) FROM (SELECT item FROM events GROUP BY item HAVING count(*) < 5)"
-_DISTINCT = 'SELECT count(*) FROM (SELECT DISTINCT "user", item, time_us, rating FROM events)'
-_RATINGS = "SELECT rating, count(*) FROM events GROUP BY rating ORDER BY rating LIMIT 21"
+from dataset_converters.counts import Counts
+from dataset_converters.ledger import Ledger
 
 
 def describe_rating(rating: float) -> str:
@@ -30,11 +16,11 @@ def describe_rating(rating: float) -> str:
     return str(int(rating)) if rating.is_integer() else repr(rating)
 
 
-def collect_statistics(store: EventStore, ledger: Ledger) -> dict[str, Any]:
-    """Count everything worth knowing about a data set.
+def collect_statistics(counts: Counts, ledger: Ledger) -> dict[str, Any]:
+    """Say everything worth knowing about a data set.
 
     Args:
-        store: The events as they are written, at least one.
+        counts: Of the events that are written, at least one.
         ledger: The rows on the way there.
 
     Returns:
@@ -42,34 +28,35 @@ def collect_statistics(store: EventStore, ledger: Ledger) -> dict[str, Any]:
         plays whose user has played the item before, ``positive_repeat_share`` the same among plays
         with a rating above 0; ``rare_item_share`` is the share of items with fewer than 5 plays.
     """
-    ((users, items, plays, first, last),) = store.query(_SIZES)
-    ((least, median, p80, most),) = store.query(_PER_USER)
-    ((pairs, positive_pairs, positive_plays),) = store.query(_PAIRS)
-    ((rare,),) = store.query(_RARE)
-    ((distinct,),) = store.query(_DISTINCT)
-    ledger.note("plays alike in user, item, time and rating to another, kept", plays - distinct)
-    ratings = store.query(_RATINGS)
-    positive_plays = int(positive_plays)
-    per_user = {"min": least, "median": median, "mean": plays / users, "p80": p80, "max": most}
+    per_user, per_item = counts.per_user, counts.per_item
+    users, items, plays = len(per_user), len(per_item), int(per_user.sum())
+    pairs, positive_plays = counts.pairs, counts.positive_plays
+    ledger.note("plays alike in user, item, time and rating to another, kept", plays - counts.distinct)
     statistics: dict[str, Any] = {
         "users": users,
         "items": items,
         "plays": plays,
-        "plays_per_user": per_user,
+        "plays_per_user": {
+            "min": int(per_user[0]),
+            "median": float(np.median(per_user)),
+            "mean": plays / users,
+            "p80": int(per_user[(8 * users + 9) // 10 - 1]),  # the least that 80 % do not pass
+            "max": int(per_user[-1]),
+        },
         "unique_pairs": pairs,
         "sparsity": 1 - pairs / (users * items),
-        "rare_item_share": rare / items,
+        "rare_item_share": int(np.count_nonzero(per_item < 5)) / items,
         "repeat_share": 1 - pairs / plays,
         "positive_plays": positive_plays,
-        "positive_repeat_share": 1 - positive_pairs / positive_plays if positive_plays else None,
-        "time_range": [_iso(first), _iso(last)],
+        "positive_repeat_share": 1 - counts.positive_pairs / positive_plays if positive_plays else None,
+        "time_range": [_iso(moment) for moment in counts.times],
         "rows": {"read": ledger.rows_read, "written": plays, "dropped": dict(ledger.dropped)},
         "notes": dict(ledger.notes),
     }
     if ledger.examples:
         statistics["rejected_examples"] = ledger.examples
-    if len(ratings) <= 20:  # a column of real numbers would fill pages
-        statistics["ratings"] = {describe_rating(rating): count for rating, count in ratings}
+    if counts.ratings is not None:  # a column of real numbers would fill pages
+        statistics["ratings"] = {describe_rating(rating): n for rating, n in counts.ratings.items()}
     return statistics
 
 

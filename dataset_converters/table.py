@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dataset_converters.arrays import as_texts
+from dataset_converters.arrays import as_texts, keep
 from dataset_converters.delimited import Dialect, read_delimited, split_fields, split_header
 from dataset_converters.errors import ConversionError
 from dataset_converters.ledger import Ledger
@@ -90,15 +91,15 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
     for number, path in enumerate(paths):
         within = Progress()
-        read = _parquet_columns if path.suffix.lower() == ".parquet" else _text_columns
-        for columns in read(path, options, within, ledger):
+        read = _parquet_events if path.suffix.lower() == ".parquet" else _text_events
+        for batch in read(path, options, within, ledger):
             progress.done = (number + within.done) / len(paths)
-            yield _events(dict(zip(options.columns(), columns)), options, path, ledger)
+            yield batch
 
 
-def _parquet_columns(
+def _parquet_events(
     path: Path, options: TableOptions, progress: Progress, ledger: Ledger
-) -> Iterator[list[pa.Array]]:
+) -> Iterator[pa.RecordBatch]:
     _places(parquet_schema(path).names, options, path)
     file, done = pq.ParquetFile(path), 0
     names = options.columns().values()
@@ -106,12 +107,12 @@ def _parquet_columns(
         done += batch.num_rows
         progress.done = done / file.metadata.num_rows
         ledger.read(batch.num_rows)
-        yield [batch.column(name) for name in names]
+        yield _events(path, options, [batch.column(name) for name in names], ledger)
 
 
-def _text_columns(
+def _text_events(
     path: Path, options: TableOptions, progress: Progress, ledger: Ledger
-) -> Iterator[list[pa.Array]]:
+) -> Iterator[pa.RecordBatch]:
     delimiter = options.delimiter or ("," if ".csv" in path.name.lower() else "\t")
     quoted = delimiter != "\t"
     with RawFile(path, progress) as stream:
@@ -121,7 +122,8 @@ def _text_columns(
             return
         names = split_fields(header, delimiter, quoted)
         dialect = Dialect(len(names), delimiter, quoted)
-        yield from read_delimited(blocks, dialect, _places(names, options, path), ledger)
+        to_events = partial(_events, path, options)
+        yield from read_delimited(blocks, dialect, _places(names, options, path), to_events, ledger)
 
 
 def _places(names: list[str], options: TableOptions, path: Path) -> list[int]:
@@ -136,9 +138,8 @@ def _places(names: list[str], options: TableOptions, path: Path) -> list[int]:
     return [names.index(name) for name in options.columns().values()]
 
 
-def _events(
-    columns: dict[str, pa.Array], options: TableOptions, path: Path, ledger: Ledger
-) -> pa.RecordBatch:
+def _events(path: Path, options: TableOptions, values: list[pa.Array], ledger: Ledger) -> pa.RecordBatch:
+    columns = dict(zip(options.columns(), values))
     rows = len(columns["user"])
     known = pa.repeat(True, rows)
     try:
@@ -152,7 +153,7 @@ def _events(
         batch = events_batch(as_texts(columns["user"]), as_texts(columns["item"]), times, ratings)
     except pa.ArrowException as error:
         raise ConversionError(f"{path.name}: a column has the wrong type: {error}") from None
-    return batch.filter(known)
+    return keep(batch, known)
 
 
 def _numbers(column: pa.Array) -> pa.Array:

@@ -11,6 +11,7 @@ PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 """Units of numbers."""
 
 _ISO_KINDS = (pa.timestamp("us", "UTC"), pa.timestamp("us"))
+_TRIAL = 100  # texts
 _FAR = 9e17  # microseconds: far outside all years, far inside 64 bits
 _NUMBER = r"^[+-]?[0-9]{1,30}(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?$"
 _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}(:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?)?"
@@ -96,11 +97,9 @@ def _scaled(numbers: pa.Array, per_second: int) -> pa.Array:
 def _auto_times(texts: pa.Array) -> pa.Array:
     """Read seconds or ISO times, taking the column for one of them as long as that works."""
     for kind in (pa.int64(), *_ISO_KINDS):
-        try:
-            numbers = texts.cast(kind).cast(pa.int64())
-        except pa.ArrowInvalid:
-            continue
-        return _scaled(numbers, 1) if kind == pa.int64() else numbers
+        numbers = _cast_all(texts, kind)
+        if numbers is not None:
+            return _scaled(numbers, 1) if kind == pa.int64() else numbers.cast(pa.int64())
     return pc.coalesce(_number_times(texts, 1), _iso_times(texts))
 
 
@@ -118,14 +117,26 @@ def _number_times(texts: pa.Array, per_second: int) -> pa.Array:
 def _iso_times(texts: pa.Array) -> pa.Array:
     zoned, local = _ISO_KINDS
     for kind in _ISO_KINDS:
-        try:
-            return texts.cast(kind).cast(pa.int64())
-        except pa.ArrowInvalid:
-            continue
+        moments = _cast_all(texts, kind)
+        if moments is not None:
+            return moments.cast(pa.int64())
     texts = pc.utf8_trim_whitespace(texts)
     with_zone = _cast_or_null(_only(texts, _ISO + _ZONE), zoned)
     without = _cast_or_null(_only(texts, _ISO + "$"), local)
     return pc.coalesce(with_zone.cast(pa.int64()), without.cast(pa.int64()))
+
+
+def _cast_all(texts: pa.Array, kind: pa.DataType) -> pa.Array | None:
+    """Cast a column, or return ``None`` if a text does not fit.
+
+    A few texts go first: a cast that fails takes forty times as long as one that does not.
+    """
+    for part in (texts.slice(0, _TRIAL), texts):
+        try:
+            numbers = part.cast(kind)
+        except pa.ArrowInvalid:
+            return None
+    return numbers
 
 
 def _only(texts: pa.Array, pattern: str) -> pa.Array:

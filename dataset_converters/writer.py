@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,8 +22,6 @@ SUFFIXES = (".inter", ".item", ".user", ".yaml", ".stats.json", ".rejects")
 """Files of a data set that a new conversion replaces."""
 
 _OPTIONS = pa_csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
-
-_THREADS = 2
 
 _PROPERTIES = """\
 USER_ID_FIELD: user_id           # (str) Field of the user.
@@ -75,25 +71,21 @@ def new_folder(out: Path, name: str, overwrite: bool) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def write_inter(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
-    """Write the ``.inter`` file; batches are put into text side by side and written in their order.
+def write_inter(path: Path, texts: Iterable[pa.Buffer]) -> None:
+    """Write the ``.inter`` file.
 
     Args:
         path: The file.
-        batches: Columns of ``schema.EVENTS``, ids already safe, in the order to write.
+        texts: What ``inter_text`` makes, in the order to write.
     """
-    with path.open("wb") as file, ThreadPoolExecutor(_THREADS) as pool:
+    with path.open("wb") as file:
         file.write(_header(INTER_FIELDS))
-        texts: deque[Future[pa.Buffer]] = deque()
-        for batch in batches:
-            texts.append(pool.submit(_inter_text, batch))
-            if len(texts) > _THREADS:
-                file.write(texts.popleft().result())
         for text in texts:
-            file.write(text.result())
+            file.write(text)
 
 
-def _inter_text(batch: pa.RecordBatch) -> pa.Buffer:
+def inter_text(batch: pa.RecordBatch) -> pa.Buffer:
+    """Return the lines of a batch with the columns of ``schema.EVENTS``, ids already safe."""
     user, item, time_us, rating = batch.columns
     columns = [user, item, pc.divide(time_us, 1_000_000), _rating_texts(rating)]
     text = pa.BufferOutputStream()

@@ -11,16 +11,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
-from dataset_converters.arrays import as_texts, count_true
+from dataset_converters.ahead import each_block
+from dataset_converters.arrays import as_texts, count_true, keep
 from dataset_converters.errors import ConversionError
 from dataset_converters.ledger import Ledger
+from dataset_converters.locate import list_files
 from dataset_converters.ratings import rate_events
 from dataset_converters.schema import EVENT_RATINGS, Progress, RawLog, events_batch
 from dataset_converters.times import column_times
 from dataset_converters.tracks import parquet_schema
 
 _COLUMNS = ("uid", "item_id", "timestamp", "played_ratio_pct", "event_type")
-_FLAT_ROWS = 500_000
+_FLAT_ROWS = 200_000
 _SEQUENTIAL_ROWS = 128
 
 
@@ -38,10 +40,11 @@ class YambdaOptions:
 
 
 def read_events(raw: Path, options: YambdaOptions, ledger: Ledger) -> RawLog:
-    """Open ``listens.parquet``, ``multi_event.parquet`` or another file of events.
+    """Open ``listens.parquet``, ``multi_event.parquet`` or another file of events, or its parts.
 
     Args:
-        raw: The file; flat or sequential is told by the types.
+        raw: The file, or a folder of files with the same columns, read in the order of their names;
+            flat or sequential is told by the types.
         options: How to read it.
         ledger: Counts events.
 
@@ -49,21 +52,36 @@ def read_events(raw: Path, options: YambdaOptions, ledger: Ledger) -> RawLog:
         Events in the order of the file.
 
     Raises:
-        ConversionError: The file is missing, not parquet, or lacks a column.
+        ConversionError: A file is missing, not parquet, or lacks a column; or files differ.
     """
-    if raw.is_dir():
-        raise ConversionError(f"{raw} is a folder; give the file, such as {raw / 'listens.parquet'}")
-    schema = parquet_schema(raw)
+    paths = list_files(raw, (".parquet",), ledger)
+    names = _names(paths[0])
+    for path in paths[1:]:
+        if _names(path) != names:
+            raise ConversionError(
+                f"{path.name} and {paths[0].name} have different columns, so they are no parts of one "
+                "file; give one file, such as listens.parquet"
+            )
+    progress = Progress()
+    reader = _Reader(paths, names, options, ledger)
+    return RawLog(reader.batches(progress), progress=progress)
+
+
+def _names(path: Path) -> dict[str, str]:
+    """Return what a file calls the columns.
+
+    Raises:
+        ConversionError: It is missing, not parquet, or lacks a column.
+    """
+    schema = parquet_schema(path)
     names = {name: _find(schema, name) for name in _COLUMNS}
     missing = [name for name in _COLUMNS[:3] if names[name] is None]
     if not (names["played_ratio_pct"] or names["event_type"]):
         missing.append("played_ratio_pct or event_type")
     if missing:
         found = ", ".join(schema.names) or "nothing"
-        raise ConversionError(f"{raw.name} has no column {', '.join(missing)}; it has {found}")
-    progress = Progress()
-    reader = _Reader(raw, {new: old for new, old in names.items() if old}, options, ledger)
-    return RawLog(reader.batches(progress), progress=progress)
+        raise ConversionError(f"{path.name} has no column {', '.join(missing)}; it has {found}")
+    return {new: old for new, old in names.items() if old}
 
 
 def _find(schema: pa.Schema, name: str) -> str | None:
@@ -73,37 +91,43 @@ def _find(schema: pa.Schema, name: str) -> str | None:
 
 @dataclass
 class _Reader:
-    path: Path
+    paths: list[Path]
     names: dict[str, str]
     options: YambdaOptions
     ledger: Ledger
 
     def batches(self, progress: Progress) -> Iterator[pa.RecordBatch]:
-        file, done = pq.ParquetFile(self.path), 0
-        rows = _SEQUENTIAL_ROWS if self._is_list(file.schema_arrow) else _FLAT_ROWS
-        for batch in file.iter_batches(batch_size=rows, columns=list(self.names.values())):
-            done += batch.num_rows
-            progress.done = done / file.metadata.num_rows
-            yield self._events({new: batch.column(old) for new, old in self.names.items()})
+        return each_block(self._events, self._rows(progress), self.ledger)
+
+    def _rows(self, progress: Progress) -> Iterator[dict[str, pa.Array]]:
+        files = [pq.ParquetFile(path) for path in self.paths]
+        done, total = 0, sum(file.metadata.num_rows for file in files)
+        for file in files:
+            rows = _SEQUENTIAL_ROWS if self._is_list(file.schema_arrow) else _FLAT_ROWS
+            for batch in file.iter_batches(batch_size=rows, columns=list(self.names.values())):
+                done += batch.num_rows
+                progress.done = done / total
+                yield {new: batch.column(old) for new, old in self.names.items()}
 
     def _is_list(self, schema: pa.Schema) -> bool:
         return _is_list(schema.field(self.names["item_id"]).type)
 
-    def _events(self, columns: dict[str, pa.Array]) -> pa.RecordBatch:
+    def _events(self, columns: dict[str, pa.Array], ledger: Ledger) -> Iterator[pa.RecordBatch]:
         if _is_list(columns["item_id"].type):
             columns = _flatten(columns)
-        self.ledger.read(len(columns["uid"]))
-        ratings, known = rate_events(self._kinds(columns), self.options.ratings, self.ledger)
+        ledger.read(len(columns["uid"]))
+        ratings, known = rate_events(self._kinds(columns, ledger), self.options.ratings, ledger)
         user, item = as_texts(columns["uid"]), as_texts(columns["item_id"])
-        return events_batch(user, item, column_times(columns["timestamp"], "s"), ratings).filter(known)
+        times = column_times(columns["timestamp"], "s")
+        yield keep(events_batch(user, item, times, ratings), known)
 
-    def _kinds(self, columns: dict[str, pa.Array]) -> pa.Array:
+    def _kinds(self, columns: dict[str, pa.Array], ledger: Ledger) -> pa.Array:
         """Return what each event is; null for a listen of unknown length."""
         ratio = columns.get("played_ratio_pct")
         long = pc.greater_equal(ratio, self.options.min_played_ratio) if ratio is not None else None
         listens = pc.if_else(long, "play", "skip") if long is not None else pa.scalar(None, pa.string())
         if "event_type" not in columns:
-            self.ledger.note("listens without played_ratio_pct", count_true(pc.is_null(listens)))
+            ledger.note("listens without played_ratio_pct", count_true(pc.is_null(listens)))
             return listens
         kinds = as_texts(columns["event_type"])
         is_listen = pc.fill_null(pc.equal(kinds, "listen"), False)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataset_converters.delimited import Dialect, check_header, read_delimited, split_header
+from dataset_converters.arrays import keep
+from dataset_converters.delimited import Dialect
 from dataset_converters.ledger import Ledger
-from dataset_converters.locate import find_raw, open_members
+from dataset_converters.line_log import LineForm, open_line_log
 from dataset_converters.ratings import rate_events
 from dataset_converters.schema import EVENT_RATINGS, RawLog, events_batch
-from dataset_converters.streams import line_blocks
 from dataset_converters.times import parse_times
 
-FILE = "user_events"
-
-_DIALECT = Dialect(columns=5, delimiter=",")
+_FORM = LineForm(
+    ("user_events", "user_events.csv", "data.tar"), Dialect(columns=5, delimiter=","), header_time=4
+)
 
 
 @dataclass(frozen=True)
@@ -49,26 +49,16 @@ def read_events(raw: Path, options: YandexOptions, ledger: Ledger) -> RawLog:
     Raises:
         ConversionError: A file is missing, cut off or no such file.
     """
-    path = find_raw(raw, (FILE, f"{FILE}.csv", "data.tar"))
-    log = RawLog(())
-    log.batches = _batches(path, options, log, ledger)
-    return log
+    return open_line_log(raw, _FORM, partial(_events, options), ledger)
 
 
-def _batches(path: Path, options: YandexOptions, log: RawLog, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-    for _, stream in open_members(path, (FILE,), log.progress):
-        header, blocks = split_header(line_blocks(stream, path.name))
-        check_header(header, _DIALECT, 4, path.name)
-        for columns in read_delimited(blocks, _DIALECT, range(5), ledger):
-            yield _events(columns, options, ledger)
-
-
-def _events(columns: list[pa.Array], options: YandexOptions, ledger: Ledger) -> pa.RecordBatch:
-    user, kind, item, event, time = columns
+def _events(options: YandexOptions, columns: list[pa.Array], ledger: Ledger) -> pa.RecordBatch:
+    kind = columns[1]
     wanted = pc.is_in(kind, value_set=pa.array(options.item_types, pa.string()))
     for entry in pc.value_counts(kind.filter(pc.invert(wanted))).to_pylist():
         ledger.drop(f"item type {entry['values'][:40] or 'missing'} not among --item-types", entry["counts"])
-    user, kind, item, event, time = (column.filter(wanted) for column in columns)
+    user, kind, item, event, time = (keep(column, wanted) for column in columns)
     ratings, known = rate_events(event, options.ratings, ledger)
-    named = pc.if_else(pc.equal(kind, "track"), item, pc.binary_join_element_wise(kind, item, "-"))
-    return events_batch(user, named, parse_times(time, "s"), ratings).filter(known)
+    if options.item_types != ("track",):
+        item = pc.if_else(pc.equal(kind, "track"), item, pc.binary_join_element_wise(kind, item, "-"))
+    return keep(events_batch(user, item, parse_times(time, "s"), ratings), known)

@@ -9,13 +9,16 @@ import json
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+import dataset_converters.convert as convert_module
 from dataset_converters.__main__ import main
+from dataset_converters.store import EventStore
 
 PLAYS = [
     ("ann", "t1", "2009-05-04T23:08:57Z", 1_241_478_537),
@@ -218,3 +221,43 @@ def test_same_input_same_bytes(tmp_path: Path, dump: Dump) -> None:
         assert convert(path, dump, tmp_path / out, "--min-item-plays", 2, "--users", 1) == 0
         contents.append({file.name: file.read_bytes() for file in (tmp_path / out / "x").iterdir()})
     assert contents[0] == contents[1]
+
+
+@every_dump
+@pytest.mark.parametrize("memory", [0, 200])
+def test_disk_and_memory_give_the_same_bytes(
+    tmp_path: Path, dump: Dump, memory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dataset_converters.store._CHUNK", 3)
+    path = write(tmp_path, dump, dump.text() + dump.text().replace("t1", "NA").replace("bob", "eve"))
+    assert convert(path, dump, tmp_path / "memory") == 0
+    monkeypatch.setattr(convert_module, "EventStore", partial(EventStore, memory=memory))
+    assert convert(path, dump, tmp_path / "disk") == 0
+    memory_files, disk_files = (
+        {file.name: file.read_bytes() for file in (tmp_path / out / "x").iterdir()}
+        for out in ("memory", "disk")
+    )
+    assert memory_files == disk_files
+    assert len(memory_files) >= 3
+
+
+ODD_LISTENS = [
+    '{"user_name":"ann","track_metadata":{"mbid_mapping":{"recording_mbid":"t"}},"listened_at":1.5}',
+    '{"user_name":7,"user_name":8,"track_metadata":{"mbid_mapping":null,"additional_info":'
+    '{"recording_mbid":true}},"listened_at":"5"}',
+    '{"user_name":"\\u00e9\\n\\"","track_metadata":{"mbid_mapping":{"recording_mbid":""},'
+    '"additional_info":{"recording_mbid":["m",{"a":1}]}},"listened_at":1e3}',
+    '{"track_metadata":"x","listened_at":12345678901234567890}',
+    "{}",
+]
+
+
+@pytest.mark.parametrize("other", ["null", " {}", '{"user_name":"\\ud800"}', "{", "[]"])
+def test_a_line_of_another_kind_changes_no_listen(tmp_path: Path, other: str) -> None:
+    """All lines of a block are parsed in a quicker way as long as every one is an object."""
+    dump = next(dump for dump in DUMPS if dump.source == "listenbrainz")
+    for out, lines in (("quick", ODD_LISTENS), ("careful", [*ODD_LISTENS, other])):
+        path = write(tmp_path, dump, "".join(f"{line}\n" for line in lines))
+        assert convert(path, dump, tmp_path / out) == 0
+    assert inter(tmp_path / "quick") == inter(tmp_path / "careful")
+    assert len(inter(tmp_path / "quick")) == 3

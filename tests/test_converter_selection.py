@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_converter_store import fill
+from test_converter_store import fill, ordered
 
 from dataset_converters.__main__ import main
 from dataset_converters.ledger import Ledger
@@ -148,7 +148,7 @@ def test_the_core_is_what_pruning_by_hand_leaves(
     with EventStore(tmp_path_factory.mktemp("store")) as store:
         fill(store, events, 7)
         select_events(store, selection, ledger)
-        kept = Counter(tuple(row.values()) for batch in store.ordered() for row in batch.to_pylist())
+        kept = Counter(ordered(store))
         assert store.rows == sum(kept.values()) == len(events) - sum(ledger.dropped.values())
     assert kept == core_by_hand(list(dict.fromkeys(events)) if unique else events, users, items)
 

@@ -10,6 +10,7 @@ import yaml
 from dataset_converters.errors import ConversionError
 from dataset_converters.schema import EVENTS
 from dataset_converters.writer import (
+    inter_text,
     new_folder,
     write_features,
     write_inter,
@@ -22,7 +23,7 @@ def test_inter_holds_whole_seconds_and_plain_ratings(tmp_path: Path) -> None:
     columns = [["u", "u"], ["a b", "%22"], [1_999_999_999_999_999, 0], [1.0, -0.5]]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, EVENTS)]
     batch = pa.RecordBatch.from_arrays(arrays, schema=EVENTS)
-    write_inter(tmp_path / "x.inter", [batch, batch.slice(1), batch.slice(2)])
+    write_inter(tmp_path / "x.inter", map(inter_text, [batch, batch.slice(1), batch.slice(2)]))
     assert (tmp_path / "x.inter").read_bytes().decode() == (
         "user_id:token\titem_id:token\ttimestamp:float\trating:float\n"
         "u\ta b\t1999999999\t1\n"

@@ -89,8 +89,25 @@ def test_multi_event(tmp_path: Path) -> None:
     assert len(read(path, ratings={"play": 1, "unlike": -0.5})[0]) == 3
 
 
+def test_a_folder_of_parts_is_read_in_the_order_of_names(tmp_path: Path) -> None:
+    table = pa.table(LISTENS)
+    for name, part in (("b.parquet", table.slice(1)), ("a.parquet", table.slice(0, 1))):
+        write(tmp_path, part, name)
+    events, ledger = read(tmp_path)
+    assert events == read(write(tmp_path.parent, LISTENS))[0]
+    assert ledger.rows_read == 4
+
+
+def test_a_folder_of_different_logs_is_refused(tmp_path: Path) -> None:
+    """``multi_event.parquet`` holds the listens of ``listens.parquet`` as well."""
+    write(tmp_path, LISTENS)
+    write(tmp_path, {**LISTENS, "event_type": ["listen"] * 4}, "multi_event.parquet")
+    with pytest.raises(ConversionError, match=r"multi_event\.parquet and listens\.parquet have different"):
+        read(tmp_path)
+
+
 def test_unusable_files(tmp_path: Path) -> None:
-    with pytest.raises(ConversionError, match="give the file"):
+    with pytest.raises(ConversionError, match=r"folder without files that end in \.parquet"):
         read(tmp_path)
     with pytest.raises(ConversionError, match="no file"):
         read(tmp_path / "x.parquet")
