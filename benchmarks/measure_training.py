@@ -94,12 +94,12 @@ def reach(arguments: argparse.Namespace) -> None:
     data = {"data_path": arguments.data_path, "dataset": "foursquare_nyc", "MAX_ITEM_LIST_LENGTH": 30}
     stock = _alone(_train_until, arguments, {**data, "model": "SASRec", "epochs": 3})
     _report(benchmark="reach", model="SASRec", **stock)
-    ours = {**data, "train_batch_size": 16, "learning_rate": 0.003, "goal": stock["best"], "epochs": 60}
-    for form in ("auto", "none"):
-        settings = {**ours, "popularity_head": form}
-        found = _alone(_train_until, arguments, settings)
+    for form, rate, batch in (("auto", 0.001, 64), ("auto", 0.003, 16), ("none", 0.003, 16)):
+        ours = {"popularity_head": form, "learning_rate": rate, "train_batch_size": batch}
+        goal = {"goal": stock["best"], "epochs": 60}
+        found = _alone(_train_until, arguments, {**data, **ours, **goal})
         ratio = round(stock["seconds"] / found["seconds"], 1) if found["reached"] else None
-        _report(benchmark="reach", model="PopSASRec", head=form, **found, faster=ratio)
+        _report(benchmark="reach", model="PopSASRec", **ours, **found, faster=ratio)
 
 
 def _alone(measure: Callable[..., Any], arguments: argparse.Namespace, *words: Any) -> Any:
