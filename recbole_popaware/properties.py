@@ -81,6 +81,10 @@ CHECKS: dict[str, Check] = {
     "pps_age": one_of(("plays", "hours")),
     "pps_learning_rate": (lambda x: x is None or _POSITIVE[0](x), "empty or a number above 0"),
     "learn_network_weight": _SWITCH,
+    "network_weights": (
+        lambda x: isinstance(x, (list, tuple)) and all(_is_number(w) and w >= 0 for w in x),
+        "a list of numbers, at least 0",
+    ),
     "share_embeddings": _SWITCH,
     "negatives": whole(1),
     "negative_sampling": one_of(DISTRIBUTIONS),

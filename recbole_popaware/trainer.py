@@ -16,6 +16,7 @@ from recbole_popaware.distributed import DistributedTraining, is_first
 from recbole_popaware.errors import UsageError
 from recbole_popaware.evaluator.collector import PopAwareCollector
 from recbole_popaware.evaluator.evaluator import PopAwareEvaluator
+from recbole_popaware.fusion import WeightTrials
 from recbole_popaware.random_state import read_random_state, restore_random_state
 from recbole_popaware.tensorboard import ValidationCurves
 
@@ -53,7 +54,7 @@ def read_checkpoint(
     return checkpoint
 
 
-class TrainerAdapter(ValidationCurves, DistributedTraining):
+class TrainerAdapter(ValidationCurves, WeightTrials, DistributedTraining):
     """Mixin before a RecBole trainer; differs from stock in its evaluation and in its checkpoints.
 
     Stock pickles its ``Config`` into a checkpoint. Ours holds the settings as JSON text, loads with

@@ -88,6 +88,8 @@ class PopularityAware:
                 "(benchmark_filename) do not hold; say --pps_history=window"
             )
         self.network_weight = nn.Parameter(torch.zeros(())) if config["learn_network_weight"] else None
+        if config["network_weights"]:  # the trainer sets it at every validation
+            self.register_buffer("inference_weight", torch.ones(()))  # type: ignore[attr-defined]  # the model's
         self.output_embedding = None
         if not config["share_embeddings"]:
             self.output_embedding = nn.Embedding(self.n_items, self.hidden_size, padding_idx=0)
@@ -179,7 +181,10 @@ class PopularityAware:
         return None if bias is None else self._weighted(bias)
 
     def _weighted(self, x: Tensor) -> Tensor:
-        return x if self.network_weight is None else x * self.network_weight
+        x = x if self.network_weight is None else x * self.network_weight
+        if self.training or not hasattr(self, "inference_weight"):  # type: ignore[attr-defined]  # the model's
+            return x
+        return x * self.inference_weight
 
     def _all_scores(self, hidden: Tensor) -> Tensor:
         """Scores of all items ``[T, n_items]``, in float32 also where autocast halves the product."""
