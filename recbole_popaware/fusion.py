@@ -27,6 +27,7 @@ class WeightTrials:
             found: tuple[float, dict[str, float]] = validate(*args, **kwargs)
             return found
         kept = getattr(self.model, "module", self.model).inference_weight  # behind a distributed wrapper
+        weights = sorted(weights, reverse=True)  # TensorBoard shows the scores of the first, fullest weight
         results = []
         for weight in weights:
             kept.fill_(weight)
