@@ -47,12 +47,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, duckdb.InterruptException):
         print("interrupted: nothing was written", file=sys.stderr)
         return 130
-    except (ConversionError, OSError, pa.ArrowException, duckdb.Error) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    except (ConversionError, OSError, MemoryError, pa.ArrowException, duckdb.Error) as error:
+        print(f"error: {_describe(error)}", file=sys.stderr)
         return 2
     print("\n".join(summary_lines(target.name, statistics)))
     print(f"written to {target}")
     return 0
+
+
+def _describe(error: BaseException) -> str:
+    """Say in one line what went wrong."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or "not enough memory"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -22,9 +22,9 @@ from dataset_converters.schema import EVENTS, Progress, RawLog
 from dataset_converters.selection import Selection, select_events
 from dataset_converters.store import EventStore
 from dataset_converters.summary import collect_statistics
+from dataset_converters.workspace import new_folder
 from dataset_converters.writer import (
     inter_text,
-    new_folder,
     write_features,
     write_inter,
     write_properties,

@@ -65,7 +65,11 @@ class Ledger:
                 # Removed when the ledger closes.
                 self._rejects = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
             self.drop(reason, 1)
-            self._rejects.write(line.rstrip(b"\r\n") + b"\n")
+            try:
+                self._rejects.write(line.rstrip(b"\r\n") + b"\n")
+            except OSError as error:
+                where = tempfile.gettempdir()
+                raise ConversionError(f"rejected lines cannot be kept in {where}: {error.strerror}") from None
             if len(self.examples) < _EXAMPLES:
                 self.examples.append(f"{reason}: {line[:120].decode('utf-8', 'replace').rstrip()!r}")
 

@@ -170,7 +170,7 @@ def test_termination_leaves_nothing(tmp_path: Path) -> None:
     words = ["table", raw, tmp_path / "out", "--user", "u", "--item", "i", "--time", "t"]
     command = [sys.executable, "-m", "dataset_converters", *map(str, words)]
     process = subprocess.Popen(command, cwd=Path(__file__).parents[1], stderr=subprocess.PIPE, text=True)  # noqa: S603
-    while process.poll() is None and not list(tmp_path.glob("out/.raw*/work")):
+    while process.poll() is None and not list(tmp_path.glob("out/.raw.partial/work")):
         time.sleep(0.02)
     process.terminate()
     _, err = process.communicate(timeout=60)
