@@ -14,6 +14,8 @@ from dataset_converters.ahead import each_block
 from dataset_converters.errors import ConversionError
 from dataset_converters.ledger import Ledger
 
+_MOST_FIELDS, _LONGEST_HEADER = 10_000, 1 << 20
+
 
 @dataclass(frozen=True)
 class Dialect:
@@ -44,7 +46,7 @@ def split_header(blocks: Iterator[bytes], ledger: Ledger) -> tuple[bytes, Iterat
         ledger: Counts the empty lines before the first one, which stand where a row could.
     """
     for block in blocks:
-        text = block.lstrip()
+        text = block.lstrip(b" \r\n")
         empty = block[: len(block) - len(text)].count(b"\n")
         ledger.read(empty)
         ledger.drop("empty line", empty)
@@ -67,15 +69,18 @@ def split_fields(line: bytes, delimiter: str, quoted: bool, name: str) -> list[s
         name: The file's name.
 
     Raises:
-        ConversionError: It is not UTF-8 or no line of that kind.
+        ConversionError: It is not UTF-8, no line of that kind, or far too long.
     """
+    fields = line.count(delimiter.encode()) + 1
+    if fields > _MOST_FIELDS or len(line) > _LONGEST_HEADER:
+        raise ConversionError(
+            f"{name} begins with a line of {fields:,} fields, {len(line):,} bytes: no header"
+        )
     options = pa_csv.ParseOptions(delimiter=delimiter, quote_char='"' if quoted else False)
     # A line may be longer than the blocks that Arrow reads by default.
     read = pa_csv.ReadOptions(autogenerate_column_names=True, block_size=len(line) + 2)
     try:
-        (row,) = pa_csv.read_csv(
-            pa.BufferReader(line + b"\n"), read, options, _all_texts(line.count(delimiter.encode()) + 1)
-        ).to_pylist()
+        (row,) = pa_csv.read_csv(pa.BufferReader(line + b"\n"), read, options, _all_texts(fields)).to_pylist()
     except (pa.ArrowException, ValueError) as error:
         raise ConversionError(f"{name}: the header line {line[:80]!r} cannot be read: {error}") from None
     return list(row.values())

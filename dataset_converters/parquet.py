@@ -62,7 +62,7 @@ def read_events(raw: Path, options: ParquetOptions, ledger: Ledger) -> RawLog:
     """
     path = raw / "interactions.parquet" if raw.is_dir() else raw
     advice = "; give the folder that holds interactions.parquet, or the file itself"
-    layout = find_layout(parquet_schema(path, advice), options.fields)
+    layout = find_layout(path.name, parquet_schema(path, advice), options.fields)
     tracks = read_tracks(path.parent / "tracks.parquet", ledger)
     progress = Progress()
     reader = _Reader(path, layout, options, tracks, ledger)

@@ -45,10 +45,11 @@ class Layout:
     action: str
 
 
-def find_layout(schema: pa.Schema, options: FieldOptions) -> Layout:
+def find_layout(file: str, schema: pa.Schema, options: FieldOptions) -> Layout:
     """Find the columns and struct fields, by type and, where types leave a choice, by name.
 
     Args:
+        file: Name of the file, for the complaint.
         schema: Schema of the interactions.
         options: Names that the user has given.
 
@@ -58,7 +59,13 @@ def find_layout(schema: pa.Schema, options: FieldOptions) -> Layout:
     Raises:
         ConversionError: Something is missing, has the wrong type, or could be either of two fields.
     """
-    columns = list(schema)
+    try:
+        return _find_layout(list(schema), options)
+    except ConversionError as error:
+        raise ConversionError(f"{file}: {error}") from None
+
+
+def _find_layout(columns: list[pa.Field], options: FieldOptions) -> Layout:
     user = _named(columns, options.user or "character_index", "--user-column", "a column")
     if not is_id(user.type):
         raise ConversionError(f"user column {user.name!r} has type {user.type}: need int or string")
