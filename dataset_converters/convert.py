@@ -28,6 +28,7 @@ from dataset_converters.writer import (
     write_features,
     write_inter,
     write_properties,
+    write_rejects,
     write_statistics,
 )
 
@@ -79,7 +80,8 @@ def convert(log: RawLog, target: Path, ledger: Ledger, options: Options) -> dict
         statistics = collect_statistics(counts, ledger)
         write_properties(files.with_name(f"{target.name}.yaml"), options.window)
         write_statistics(files.with_name(f"{target.name}.stats.json"), statistics)
-        ledger.write_rejects(files.with_name(f"{target.name}.rejects"))
+        if ledger.rejects is not None:
+            write_rejects(files.with_name(f"{target.name}.rejects"), ledger.rejects)
     return statistics
 
 

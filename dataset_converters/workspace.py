@@ -110,11 +110,13 @@ def _claimed(folder: Path, busy: str, tries: int) -> Iterator[Path]:
         _empty(folder)
         yield folder
     finally:
-        with suppress(OSError):
-            _empty(folder)
-            (folder / _LOCK).unlink()  # last, since whoever makes a new one has the folder
-            folder.rmdir()
-        os.close(lock)
+        try:
+            with suppress(OSError):
+                _empty(folder)
+                (folder / _LOCK).unlink()  # last, since whoever makes a new one has the folder
+                folder.rmdir()
+        finally:
+            os.close(lock)
 
 
 def _lock(folder: Path, busy: str, tries: int) -> int:

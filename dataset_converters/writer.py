@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,6 +75,12 @@ def write_statistics(path: Path, statistics: dict[str, Any]) -> None:
     text = json.dumps(statistics, indent=2, ensure_ascii=False)
     with _opened(path) as file:  # a folder's name may be no UTF-8; JSON escapes the same way
         file.write(f"{text}\n".encode("utf-8", "backslashreplace"))
+
+
+def write_rejects(path: Path, lines: IO[bytes]) -> None:
+    """Write the lines that are no rows."""
+    with _opened(path) as file:
+        shutil.copyfileobj(lines, file)
 
 
 @contextmanager
