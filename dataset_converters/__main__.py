@@ -47,12 +47,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, duckdb.InterruptException):
         print("interrupted: nothing was written", file=sys.stderr)
         return 130
-    except (ConversionError, OSError, pa.ArrowException, duckdb.Error) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    except (ConversionError, OSError, MemoryError, pa.ArrowException, duckdb.Error) as error:
+        print(f"error: {_describe(error)}", file=sys.stderr)
         return 2
-    print("\n".join(summary_lines(target.name, statistics)))
-    print(f"written to {target}")
+    for line in [*summary_lines(target.name, statistics), f"written to {target}"]:
+        print(_printable(line))
     return 0
+
+
+def _describe(error: BaseException) -> str:
+    """Say in one line what went wrong."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or "not enough memory"
+
+
+def _printable(line: str) -> str:
+    """Escape what the terminal cannot show, such as a folder's name that is no text."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _parser() -> argparse.ArgumentParser:

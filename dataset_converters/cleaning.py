@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from dataset_converters.arrays import count_true, is_blank
 from dataset_converters.ledger import Ledger
+from dataset_converters.schema import LARGEST_RATING
 
 END_US = 253_402_300_800_000_000  # 10000-01-01
 
@@ -24,14 +25,15 @@ def clean_events(batch: pa.RecordBatch, ledger: Ledger, now_us: int = END_US) ->
     Returns:
         The usable events in the same order, without nulls in the columns of ``EVENTS``.
     """
-    times = batch.column("time_us")
+    times, ratings = batch.column("time_us"), batch.column("rating")
     faults = (
         ("user missing or empty", is_blank(batch.column("user"))),
         ("item missing or empty", is_blank(batch.column("item"))),
         ("time missing or not understood", pc.is_null(times)),
         ("time outside the years 1970 to 9999", _is_absurd(times)),
         ("time in the future", pc.greater(times, now_us)),
-        ("rating missing or not a number", pc.invert(_is_number(batch.column("rating")))),
+        ("rating missing or not a number", pc.invert(_is_number(ratings))),
+        (f"rating beyond {LARGEST_RATING:,.0f}", pc.greater(pc.abs(ratings), LARGEST_RATING)),
     )
     good = pa.repeat(True, batch.num_rows)
     for reason, fault in faults:

@@ -22,12 +22,13 @@ from dataset_converters.schema import EVENTS, Progress, RawLog
 from dataset_converters.selection import Selection, select_events
 from dataset_converters.store import EventStore
 from dataset_converters.summary import collect_statistics
+from dataset_converters.workspace import new_folder
 from dataset_converters.writer import (
     inter_text,
-    new_folder,
     write_features,
     write_inter,
     write_properties,
+    write_rejects,
     write_statistics,
 )
 
@@ -79,7 +80,8 @@ def convert(log: RawLog, target: Path, ledger: Ledger, options: Options) -> dict
         statistics = collect_statistics(counts, ledger)
         write_properties(files.with_name(f"{target.name}.yaml"), options.window)
         write_statistics(files.with_name(f"{target.name}.stats.json"), statistics)
-        ledger.write_rejects(files.with_name(f"{target.name}.rejects"))
+        if ledger.rejects is not None:
+            write_rejects(files.with_name(f"{target.name}.rejects"), ledger.rejects)
     return statistics
 
 

@@ -14,6 +14,8 @@ from dataset_converters.ahead import each_block
 from dataset_converters.errors import ConversionError
 from dataset_converters.ledger import Ledger
 
+_MOST_FIELDS, _LONGEST_HEADER = 10_000, 1 << 20
+
 
 @dataclass(frozen=True)
 class Dialect:
@@ -36,28 +38,51 @@ class Dialect:
         return f"line without {self.columns} {name}-separated fields"
 
 
-def split_header(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """Return the first line, empty if there is none, and the blocks of the others."""
-    first = next(blocks, b"")
-    cut = first.find(b"\n") + 1
-    rest = [first[cut:]] if len(first) > cut else []
-    return first[:cut].rstrip(b"\r\n"), chain(rest, blocks)
+def split_header(blocks: Iterator[bytes], ledger: Ledger) -> tuple[bytes, Iterator[bytes]]:
+    """Return the first line, empty if there is none, and the blocks of the others.
+
+    Args:
+        blocks: Whole lines.
+        ledger: Counts the empty lines before the first one, which stand where a row could.
+    """
+    for block in blocks:
+        text = block.lstrip(b" \r\n")
+        empty = block[: len(block) - len(text)].count(b"\n")
+        ledger.read(empty)
+        ledger.drop("empty line", empty)
+        if text:
+            # The line begins behind the last empty one; spaces before a name belong to it.
+            start = block.rfind(b"\n", 0, len(block) - len(text)) + 1
+            cut = block.find(b"\n", start) + 1
+            rest = [block[cut:]] if len(block) > cut else []
+            return block[start:cut].rstrip(b"\r\n"), chain(rest, blocks)
+    return b"", iter(())
 
 
-def split_fields(line: bytes, delimiter: str, quoted: bool) -> list[str]:
+def split_fields(line: bytes, delimiter: str, quoted: bool, name: str) -> list[str]:
     """Cut a header line into names.
 
+    Args:
+        line: The line.
+        delimiter: One character.
+        quoted: As in ``Dialect``.
+        name: The file's name.
+
     Raises:
-        ConversionError: It is not UTF-8 or no line of that kind.
+        ConversionError: It is not UTF-8, no line of that kind, or far too long.
     """
+    fields = line.count(delimiter.encode()) + 1
+    if fields > _MOST_FIELDS or len(line) > _LONGEST_HEADER:
+        raise ConversionError(
+            f"{name} begins with a line of {fields:,} fields, {len(line):,} bytes: no header"
+        )
     options = pa_csv.ParseOptions(delimiter=delimiter, quote_char='"' if quoted else False)
-    names = pa_csv.ReadOptions(autogenerate_column_names=True)
+    # A line may be longer than the blocks that Arrow reads by default.
+    read = pa_csv.ReadOptions(autogenerate_column_names=True, block_size=len(line) + 2)
     try:
-        (row,) = pa_csv.read_csv(
-            pa.BufferReader(line + b"\n"), names, options, _all_texts(line.count(delimiter.encode()) + 1)
-        ).to_pylist()
+        (row,) = pa_csv.read_csv(pa.BufferReader(line + b"\n"), read, options, _all_texts(fields)).to_pylist()
     except (pa.ArrowException, ValueError) as error:
-        raise ConversionError(f"the header line {line[:80]!r} cannot be read: {error}") from None
+        raise ConversionError(f"{name}: the header line {line[:80]!r} cannot be read: {error}") from None
     return list(row.values())
 
 
@@ -75,7 +100,7 @@ def check_header(header: bytes, dialect: Dialect, time_column: int, name: str) -
     """
     if not header:
         return
-    names = split_fields(header, dialect.delimiter, dialect.quoted)
+    names = split_fields(header, dialect.delimiter, dialect.quoted, name)
     if len(names) != dialect.columns:
         raise ConversionError(
             f"{name} begins with a {dialect.fault}: {header[:80].decode('utf-8', 'replace')!r}"

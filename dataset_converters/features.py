@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from dataset_converters.arrays import count_true
+from dataset_converters.arrays import count_true, decode, is_utf8
+from dataset_converters.column_types import is_text
 from dataset_converters.ledger import Ledger
 from dataset_converters.tokens import escape_tokens
 
@@ -68,12 +69,33 @@ def feature_fields(ids: pa.Array, columns: dict[str, pa.ChunkedArray], kind: str
     fields = {f"{kind}_id:token": ids}
     for name, column in columns.items():
         whole = column.combine_chunks()
-        field = None if name == f"{kind}_id" else _to_field(name, whole, len(ids) - len(whole))
+        readable, lost = _readable(whole)
+        ledger.note(f"{kind} values that are not UTF-8, left out: {name}", lost)
+        field = None if name == f"{kind}_id" else _to_field(name, readable, len(ids) - len(whole))
         if field is None:
             ledger.note(f"{kind} column left out, empty or of no RecBole type: {name}", 1)
         else:
             fields.update([field])
     return pa.table(fields)
+
+
+def _readable(column: pa.Array) -> tuple[pa.Array, int]:
+    """Return a column with plain strings, null where a text is not UTF-8, and how many are not."""
+    if _is_list(column.type):
+        values, lost = _readable(pc.list_flatten(column))
+        return _like(column, values), lost
+    column = decode(column)
+    valid = is_utf8(column)
+    if valid is None:
+        return column, 0
+    return pc.if_else(valid, column, pa.scalar(None, pa.string())), len(valid) - count_true(valid)
+
+
+def _like(lists: pa.Array, values: pa.Array) -> pa.Array:
+    """Return lists of the same lengths that hold other values; null lists become empty."""
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
+    return pa.ListArray.from_arrays(offsets, values)
 
 
 def _to_field(name: str, column: pa.Array, padding: int) -> tuple[str, pa.Array] | None:
@@ -91,21 +113,23 @@ def _to_field(name: str, column: pa.Array, padding: int) -> tuple[str, pa.Array]
 
 
 def _recbole_type(kind: pa.DataType) -> str | None:
-    if pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind):
+    if _is_list(kind):
         inner = _recbole_type(kind.value_type)
         if pt.is_integer(kind.value_type) or inner == "token":
             return "token_seq"  # numbers in a list name things, as genres do
         return "float_seq" if inner == "float" else None
     if pt.is_dictionary(kind):
         return _recbole_type(kind.value_type)
-    if pt.is_string(kind) or pt.is_large_string(kind) or pt.is_boolean(kind) or pt.is_date(kind):
+    if is_text(kind) or pt.is_boolean(kind) or pt.is_date(kind):
         return "token"
     return "float" if pt.is_integer(kind) or pt.is_floating(kind) else None
 
 
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind))
+
+
 def _texts(column: pa.Array, kind: str, in_list: bool = False) -> pa.Array:
-    if pt.is_dictionary(column.type):
-        column = column.dictionary_decode()
     if kind == "token":
         return escape_tokens(column.cast(pa.string()), in_list)
     if pt.is_floating(column.type):
@@ -114,10 +138,8 @@ def _texts(column: pa.Array, kind: str, in_list: bool = False) -> pa.Array:
 
 
 def _list_texts(column: pa.Array, kind: str) -> pa.Array:
-    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
-    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
     values = _texts(pc.list_flatten(column), kind[: -len("_seq")], in_list=True)
-    joined = pc.binary_join(pa.ListArray.from_arrays(offsets, pc.fill_null(values, "")), " ")
+    joined = pc.binary_join(_like(column, pc.fill_null(values, "")), " ")
     return pc.if_else(pc.equal(pc.utf8_trim(joined, " "), ""), _EMPTY_LIST, joined)
 
 

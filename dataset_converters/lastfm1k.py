@@ -15,7 +15,7 @@ from dataset_converters.delimited import Dialect, read_delimited
 from dataset_converters.ledger import Ledger
 from dataset_converters.locate import find_raw, open_members
 from dataset_converters.schema import EVENT_RATINGS, Progress, RawLog, events_batch
-from dataset_converters.streams import line_blocks
+from dataset_converters.streams import is_there, line_blocks
 from dataset_converters.times import parse_times
 
 PLAYS = "userid-timestamp-artid-artname-traid-traname.tsv"
@@ -55,7 +55,7 @@ def _batches(path: Path, item_key: str, log: RawLog, ledger: Ledger) -> Iterator
         blocks = line_blocks(stream, path.name)
         yield from read_delimited(blocks, _PLAY, range(_PLAY.columns), partial(_events, item_key), ledger)
     profiles = path.parent / PROFILES
-    if log.users is None and profiles.is_file():
+    if log.users is None and is_there(profiles):
         for _, stream in open_members(profiles, (PROFILES,), Progress()):
             log.users = _read_profiles(stream, ledger)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import IO
 
 from dataset_converters.errors import ConversionError
@@ -65,16 +63,20 @@ class Ledger:
                 # Removed when the ledger closes.
                 self._rejects = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
             self.drop(reason, 1)
-            self._rejects.write(line.rstrip(b"\r\n") + b"\n")
+            try:
+                self._rejects.write(line.rstrip(b"\r\n") + b"\n")
+            except OSError as error:
+                where = tempfile.gettempdir()
+                raise ConversionError(f"rejected lines cannot be kept in {where}: {error.strerror}") from None
             if len(self.examples) < _EXAMPLES:
                 self.examples.append(f"{reason}: {line[:120].decode('utf-8', 'replace').rstrip()!r}")
 
-    def write_rejects(self, path: Path) -> None:
-        """Write the rejected lines, if there are any."""
+    @property
+    def rejects(self) -> IO[bytes] | None:
+        """The rejected lines from the first on, ``None`` if there are none."""
         if self._rejects is not None:
             self._rejects.seek(0)
-            with path.open("wb") as file:
-                shutil.copyfileobj(self._rejects, file)
+        return self._rejects
 
     def note(self, text: str, count: int) -> None:
         """Count something worth telling that drops no event."""

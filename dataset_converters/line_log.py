@@ -55,7 +55,7 @@ def open_line_log(
         for _, stream in open_members(path, form.names[:1], log.progress):
             blocks = line_blocks(stream, path.name)
             if form.header_time is not None:
-                header, blocks = split_header(blocks)
+                header, blocks = split_header(blocks, ledger)
                 check_header(header, form.dialect, form.header_time, path.name)
             yield from read_delimited(blocks, form.dialect, range(form.dialect.columns), to_events, ledger)
 

@@ -9,7 +9,7 @@ from typing import Any
 from dataset_converters.errors import ConversionError
 from dataset_converters.ledger import Ledger
 from dataset_converters.schema import Progress
-from dataset_converters.streams import RawFile, is_tar, tar_members
+from dataset_converters.streams import RawFile, is_tar, is_there, tar_members
 
 _PACKED = ("", ".gz", ".bz2", ".zst")
 
@@ -28,7 +28,7 @@ def find_raw(raw: Path, names: Sequence[str]) -> Path:
         return raw
     for name in names:
         for suffix in _PACKED:
-            if (raw / f"{name}{suffix}").is_file():
+            if is_there(raw / f"{name}{suffix}"):
                 return raw / f"{name}{suffix}"
     raise ConversionError(f"{raw} is a folder without {' or '.join(names)}; give the file itself")
 
@@ -74,9 +74,12 @@ def list_files(raw: Path, suffixes: Sequence[str], ledger: Ledger) -> list[Path]
     if not raw.is_dir():
         return [raw]
     ends = tuple(f"{suffix}{packed}" for suffix in suffixes for packed in _PACKED)
-    files = sorted(path for path in raw.iterdir() if path.is_file() and not path.name.startswith("."))
-    chosen = [path for path in files if path.name.lower().endswith(ends)]
-    ledger.note(f"files of {raw.name} passed over, not {', '.join(suffixes)}", len(files) - len(chosen))
+    paths = sorted(path for path in raw.iterdir() if not path.name.startswith("."))
+    folders = [path for path in paths if path.is_dir()]
+    chosen = [path for path in paths if path.name.lower().endswith(ends) and is_there(path)]
+    others = len(paths) - len(folders) - len(chosen)
+    ledger.note(f"files of {raw.name} passed over, not {', '.join(suffixes)}", others)
+    ledger.note(f"folders in {raw.name} passed over", len(folders))
     if not chosen:
         raise ConversionError(f"{raw} is a folder without files that end in {', '.join(suffixes)}")
     return chosen

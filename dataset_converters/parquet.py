@@ -8,16 +8,15 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from dataset_converters.arrays import as_texts, count_true
-from dataset_converters.errors import ConversionError
+from dataset_converters.arrays import as_texts, count_true, decode, is_utf8
 from dataset_converters.ledger import Ledger
+from dataset_converters.parquet_files import naming, parquet_schema, read_rows
 from dataset_converters.parquet_layout import FieldOptions, Layout, find_layout
 from dataset_converters.ratings import rate_events
 from dataset_converters.schema import EVENT_RATINGS, EVENTS, Progress, RawLog
 from dataset_converters.times import timestamps_us
-from dataset_converters.tracks import Tracks, parquet_schema, read_tracks
+from dataset_converters.tracks import Tracks, read_tracks
 
 ACTION_RATINGS = {
     "1": EVENT_RATINGS["play"],
@@ -28,6 +27,7 @@ ACTION_RATINGS = {
 """Default meaning of the integer action."""
 
 _USERS_PER_BATCH = 256
+_SIZE = "size_of_actions"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def read_events(raw: Path, options: ParquetOptions, ledger: Ledger) -> RawLog:
         ConversionError: A file is missing, unreadable, or lacks what is needed.
     """
     path = raw / "interactions.parquet" if raw.is_dir() else raw
-    layout = find_layout(parquet_schema(path), options.fields)
+    advice = "; give the folder that holds interactions.parquet, or the file itself"
+    layout = find_layout(path.name, parquet_schema(path, advice), options.fields)
     tracks = read_tracks(path.parent / "tracks.parquet", ledger)
     progress = Progress()
     reader = _Reader(path, layout, options, tracks, ledger)
@@ -77,20 +78,30 @@ class _Reader:
     ledger: Ledger
 
     def batches(self, progress: Progress) -> Iterator[pa.RecordBatch]:
-        file, users = pq.ParquetFile(self.path), 0
+        schema = parquet_schema(self.path)
         columns = [self.layout.user, self.layout.actions]
-        if "size_of_actions" in file.schema_arrow.names:
-            columns.append("size_of_actions")
-        for rows in file.iter_batches(batch_size=_USERS_PER_BATCH, columns=columns):
-            users += rows.num_rows
-            progress.done = users / file.metadata.num_rows
-            yield self._events(rows)
+        if _SIZE in schema.names and pa.types.is_integer(schema.field(_SIZE).type):
+            columns.append(_SIZE)
+        for rows in read_rows(self.path, columns, _USERS_PER_BATCH, progress):
+            with naming(self.path):
+                events = self._events(self._readable(rows))
+            yield events
+
+    def _readable(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Leave out users that are not UTF-8, with all their actions."""
+        valid = is_utf8(decode(rows.column(self.layout.user)))
+        if valid is None:
+            return rows
+        lost = len(pc.list_flatten(rows.filter(pc.invert(valid)).column(self.layout.actions)))
+        self.ledger.read(lost)
+        self.ledger.drop("user is not UTF-8", lost)
+        return rows.filter(valid)
 
     def _events(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         lists = rows.column(self.layout.actions)
         self._compare_sizes(rows, lists)
         structs = pc.list_flatten(lists)
-        users = _user_texts(rows.column(self.layout.user)).take(pc.list_parent_indices(lists))
+        users = as_texts(decode(rows.column(self.layout.user))).take(pc.list_parent_indices(lists))
         self.ledger.read(len(structs))
         values = [self._field(structs, name) for name in self._names()]
         present = pc.is_valid(structs)
@@ -114,8 +125,8 @@ class _Reader:
         """Note users whose ``size_of_actions`` is not the length of their list."""
         lengths = pc.fill_null(pc.list_value_length(lists), 0)
         self.ledger.note("users without actions", count_true(pc.equal(lengths, 0)))
-        if "size_of_actions" in rows.schema.names:
-            stated = pc.fill_null(rows.column("size_of_actions"), 0)
+        if _SIZE in rows.schema.names:
+            stated = pc.fill_null(rows.column(_SIZE), 0)
             wrong = count_true(pc.not_equal(stated.cast(pa.int64()), lengths.cast(pa.int64())))
             self.ledger.note("users whose size_of_actions differs from their list", wrong)
 
@@ -131,10 +142,3 @@ class _Reader:
         self.ledger.note("actions on tracks not in tracks.parquet, kept", count_true(unknown))
         named = pc.binary_join_element_wise("index", index.cast(pa.string()), "-")
         return pc.if_else(unknown, named, ids), pa.repeat(True, len(index))
-
-
-def _user_texts(users: pa.Array) -> pa.Array:
-    try:
-        return as_texts(users)
-    except pa.ArrowInvalid:
-        raise ConversionError("the user column holds fractions: need int or string") from None

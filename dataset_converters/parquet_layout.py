@@ -8,6 +8,7 @@ from typing import Callable
 import pyarrow as pa
 import pyarrow.types as pt
 
+from dataset_converters.column_types import is_id
 from dataset_converters.errors import ConversionError
 
 _INDEX_WORDS = ("index", "track", "item", "song")
@@ -44,10 +45,11 @@ class Layout:
     action: str
 
 
-def find_layout(schema: pa.Schema, options: FieldOptions) -> Layout:
+def find_layout(file: str, schema: pa.Schema, options: FieldOptions) -> Layout:
     """Find the columns and struct fields, by type and, where types leave a choice, by name.
 
     Args:
+        file: Name of the file, for the complaint.
         schema: Schema of the interactions.
         options: Names that the user has given.
 
@@ -57,9 +59,15 @@ def find_layout(schema: pa.Schema, options: FieldOptions) -> Layout:
     Raises:
         ConversionError: Something is missing, has the wrong type, or could be either of two fields.
     """
-    columns = list(schema)
+    try:
+        return _find_layout(list(schema), options)
+    except ConversionError as error:
+        raise ConversionError(f"{file}: {error}") from None
+
+
+def _find_layout(columns: list[pa.Field], options: FieldOptions) -> Layout:
     user = _named(columns, options.user or "character_index", "--user-column", "a column")
-    if not (pt.is_integer(user.type) or pt.is_floating(user.type) or _is_text(user.type)):
+    if not is_id(user.type):
         raise ConversionError(f"user column {user.name!r} has type {user.type}: need int or string")
     actions = _pick(columns, _is_struct_list, options.actions, ("--actions-column", "a list of structs"))
     fields = list(actions.type.value_type)
@@ -130,12 +138,6 @@ def _named(fields: list[pa.Field], name: str, option: str, kind: str) -> pa.Fiel
 
 def _is_struct_list(kind: pa.DataType) -> bool:
     return bool((pt.is_list(kind) or pt.is_large_list(kind)) and pt.is_struct(kind.value_type))
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    if pt.is_dictionary(kind):
-        kind = kind.value_type
-    return bool(pt.is_string(kind) or pt.is_large_string(kind))
 
 
 def _listing(fields: list[pa.Field]) -> str:

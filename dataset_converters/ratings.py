@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from dataset_converters.errors import ConversionError
 from dataset_converters.ledger import Ledger
+from dataset_converters.schema import LARGEST_RATING
 
 
 def parse_ratings(text: str) -> dict[str, float]:
@@ -22,10 +23,11 @@ def parse_ratings(text: str) -> dict[str, float]:
             rating = float(value)
         except ValueError:
             rating = float("nan")
-        if not (event and separator) or event in ratings or abs(rating) > 1e6 or rating != rating:
+        if not (event and separator) or event in ratings or not abs(rating) <= LARGEST_RATING:
             raise ConversionError(
                 f"--ratings {text!r}: {entry.strip()!r} is not understood; "
-                "write EVENT=NUMBER, each event once, separated by commas, e.g. 1=1,2=2"
+                "write EVENT=NUMBER, each event once, separated by commas, e.g. 1=1,2=2; "
+                f"numbers up to {LARGEST_RATING:,.0f}"
             )
         ratings[event] = rating
     return ratings

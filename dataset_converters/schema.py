@@ -25,6 +25,9 @@ INTER_FIELDS = ("user_id:token", "item_id:token", "timestamp:float", "rating:flo
 EVENT_RATINGS = {"like": 2.0, "play": 1.0, "skip": -1.0, "dislike": -2.0}
 """Graded value of each kind of event, as in the paper (section 4)."""
 
+LARGEST_RATING = 1e9
+"""Ratings are in [-1e9, 1e9]: their squares and the sums of those fit into 32-bit floats."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 

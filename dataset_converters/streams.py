@@ -31,7 +31,7 @@ class RawFile:
     """
 
     def __init__(self, path: Path, progress: Progress) -> None:
-        if not path.is_file():
+        if not is_there(path):
             raise ConversionError(f"{path} is a folder, not a file" if path.is_dir() else f"no file {path}")
         self._path, self._progress = path, progress
         self._size = max(path.stat().st_size, 1)
@@ -53,6 +53,17 @@ class RawFile:
             raise ConversionError(f"{self._path} is cut off or damaged: {error}") from None
         self._progress.done = self._file.tell() / self._size
         return data
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is such a file; a link is followed.
+
+    Raises:
+        ConversionError: It is a link to nothing, which nobody leaves on purpose.
+    """
+    if path.is_symlink() and not path.exists():
+        raise ConversionError(f"{path} is a link to {path.readlink()}, which is not there")
+    return path.is_file()
 
 
 def is_tar(path: Path) -> bool:
@@ -89,13 +100,13 @@ def line_blocks(stream: Any, name: str, size: int = _BLOCK) -> Iterator[bytes]:
         Bytes that end in a line feed, without the byte-order mark at the beginning.
 
     Raises:
-        ConversionError: The text is UTF-16 or UTF-32, or has no line ends.
+        ConversionError: The text is UTF-16 or UTF-32, or has no line feeds.
     """
     rest, first = b"", True
     while True:
         block = _read_full(stream, size)
         if first:
-            block, first = _without_mark(block, name), False
+            block, first = _checked(block, name), False
         if not block:
             break
         cut = block.rfind(b"\n") + 1
@@ -118,7 +129,10 @@ def _read_full(stream: Any, size: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _without_mark(block: bytes, name: str) -> bytes:
+def _checked(block: bytes, name: str) -> bytes:
+    """Return the first block of a text without its byte-order mark."""
     if block[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise ConversionError(f"{name} is UTF-16 or UTF-32 text: save it as UTF-8")
+    if b"\r" in block and b"\n" not in block:
+        raise ConversionError(f"{name} ends its lines with carriage returns alone: save it with line feeds")
     return block[len(_BYTE_ORDER_MARK) :] if block.startswith(_BYTE_ORDER_MARK) else block

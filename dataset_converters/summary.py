@@ -24,7 +24,8 @@ def collect_statistics(counts: Counts, ledger: Ledger) -> dict[str, Any]:
         ledger: The rows on the way there.
 
     Returns:
-        A dictionary that ``json`` can write. Shares lie in [0, 1]; ``repeat_share`` is the share of
+        A dictionary that ``json`` can write. ``sparsity`` is 1 - plays / (users x items), below 0
+        where there are more plays than pairs. Shares lie in [0, 1]; ``repeat_share`` is the share of
         plays whose user has played the item before, ``positive_repeat_share`` the same among plays
         with a rating above 0; ``rare_item_share`` is the share of items with fewer than 5 plays.
     """
@@ -44,7 +45,7 @@ def collect_statistics(counts: Counts, ledger: Ledger) -> dict[str, Any]:
             "max": int(per_user[-1]),
         },
         "unique_pairs": pairs,
-        "sparsity": 1 - pairs / (users * items),
+        "sparsity": 1 - plays / (users * items),
         "rare_item_share": int(np.count_nonzero(per_item < 5)) / items,
         "repeat_share": 1 - pairs / plays,
         "positive_plays": positive_plays,

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from dataset_converters.arrays import as_texts, keep
+from dataset_converters.column_types import check_type
 from dataset_converters.delimited import Dialect, read_delimited, split_fields, split_header
-from dataset_converters.errors import ConversionError
+from dataset_converters.errors import ConversionError, listing
 from dataset_converters.ledger import Ledger
 from dataset_converters.locate import list_files
+from dataset_converters.parquet_files import decode_rows, naming, parquet_schema, read_rows
 from dataset_converters.ratings import rate_events
 from dataset_converters.schema import EVENT_RATINGS, Progress, RawLog, events_batch
 from dataset_converters.streams import RawFile, line_blocks
-from dataset_converters.times import column_times
-from dataset_converters.tracks import parquet_schema
+from dataset_converters.times import check_form, column_times
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 
@@ -76,14 +76,26 @@ def read_events(raw: Path, options: TableOptions, ledger: Ledger) -> RawLog:
         ConversionError: A file is missing, damaged or lacks a column; or the options exclude each
             other.
     """
-    if options.event and options.rating:
-        raise ConversionError(
-            "--event and --rating exclude each other: give the one that says how much a play is worth"
-        )
+    _check_options(options)
     progress = Progress()
     paths = list_files(raw, SUFFIXES, ledger)
     batches = _batches(paths, options, progress, ledger)
     return RawLog(batches, newest_first=options.newest_first, progress=progress)
+
+
+def _check_options(options: TableOptions) -> None:
+    if options.event and options.rating:
+        raise ConversionError(
+            "--event and --rating exclude each other: give the one that says how much a play is worth"
+        )
+    first: dict[str, str] = {}
+    for option, name in options.columns().items():
+        if name in first:
+            raise ConversionError(
+                f"--{first[name]} and --{option} both name the column {name!r}: give each a column of its own"
+            )
+        first[name] = option
+    check_form(options.time_format)
 
 
 def _batches(
@@ -100,14 +112,17 @@ def _batches(
 def _parquet_events(
     path: Path, options: TableOptions, progress: Progress, ledger: Ledger
 ) -> Iterator[pa.RecordBatch]:
-    _places(parquet_schema(path).names, options, path)
-    file, done = pq.ParquetFile(path), 0
-    names = options.columns().values()
-    for batch in file.iter_batches(batch_size=_ROWS, columns=list(dict.fromkeys(names))):
-        done += batch.num_rows
-        progress.done = done / file.metadata.num_rows
+    schema = parquet_schema(path)
+    _places(schema.names, options, path)
+    names = options.columns()
+    for option, name in names.items():
+        check_type(path.name, option, name, schema.field(name).type)
+    for batch in read_rows(path, list(names.values()), _ROWS, progress):
         ledger.read(batch.num_rows)
-        yield _events(path, options, [batch.column(name) for name in names], ledger)
+        columns = {option: batch.column(name) for option, name in names.items()}
+        with naming(path):
+            events = _events(options, list(decode_rows(columns, ledger).values()), ledger)
+        yield events
 
 
 def _text_events(
@@ -116,13 +131,13 @@ def _text_events(
     delimiter = options.delimiter or ("," if ".csv" in path.name.lower() else "\t")
     quoted = delimiter != "\t"
     with RawFile(path, progress) as stream:
-        header, blocks = split_header(line_blocks(stream, path.name))
+        header, blocks = split_header(line_blocks(stream, path.name), ledger)
         if not header:
             ledger.note("files without a line", 1)
             return
-        names = split_fields(header, delimiter, quoted)
+        names = split_fields(header, delimiter, quoted, path.name)
         dialect = Dialect(len(names), delimiter, quoted)
-        to_events = partial(_events, path, options)
+        to_events = partial(_events, options)
         yield from read_delimited(blocks, dialect, _places(names, options, path), to_events, ledger)
 
 
@@ -131,29 +146,24 @@ def _places(names: list[str], options: TableOptions, path: Path) -> list[int]:
     for option, name in options.columns().items():
         if names.count(name) != 1:
             fault = "more than one column" if name in names else "no column"
-            found = ", ".join(repr(name) for name in names)
             raise ConversionError(
-                f"{path.name} has {fault} {name!r}; it has {found}; say which with --{option}"
+                f"{path.name} has {fault} {name!r}; it has {listing(names)}; say which with --{option}"
             )
     return [names.index(name) for name in options.columns().values()]
 
 
-def _events(path: Path, options: TableOptions, values: list[pa.Array], ledger: Ledger) -> pa.RecordBatch:
+def _events(options: TableOptions, values: list[pa.Array], ledger: Ledger) -> pa.RecordBatch:
     columns = dict(zip(options.columns(), values))
     rows = len(columns["user"])
     known = pa.repeat(True, rows)
-    try:
-        if "event" in columns:
-            ratings, known = rate_events(as_texts(columns["event"]), options.ratings, ledger)
-        elif "rating" in columns:
-            ratings = _numbers(columns["rating"])
-        else:
-            ratings = pa.repeat(EVENT_RATINGS["play"], rows)
-        times = column_times(columns["time"], options.time_format)
-        batch = events_batch(as_texts(columns["user"]), as_texts(columns["item"]), times, ratings)
-    except pa.ArrowException as error:
-        raise ConversionError(f"{path.name}: a column has the wrong type: {error}") from None
-    return keep(batch, known)
+    if "event" in columns:
+        ratings, known = rate_events(as_texts(columns["event"]), options.ratings, ledger)
+    elif "rating" in columns:
+        ratings = _numbers(columns["rating"])
+    else:
+        ratings = pa.repeat(EVENT_RATINGS["play"], rows)
+    times = column_times(columns["time"], options.time_format)
+    return keep(events_batch(as_texts(columns["user"]), as_texts(columns["item"]), times, ratings), known)
 
 
 def _numbers(column: pa.Array) -> pa.Array:

@@ -9,9 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dataset_converters.arrays import count_true
+from dataset_converters.arrays import as_texts, count_true, decode, is_blank, is_utf8
+from dataset_converters.column_types import is_id
 from dataset_converters.errors import ConversionError
 from dataset_converters.ledger import Ledger
+from dataset_converters.parquet_files import naming, parquet_schema
+from dataset_converters.streams import is_there
 
 
 @dataclass(frozen=True)
@@ -42,20 +45,29 @@ def read_tracks(path: Path, ledger: Ledger) -> Tracks | None:
     Raises:
         ConversionError: It is unreadable, or lacks ``track_id`` or ``track_index``.
     """
-    if not path.exists():
+    if not is_there(path):
         ledger.note("file missing, tracks.parquet: items are named by their index", 1)
         return None
     schema = parquet_schema(path)
-    for name, fits in (("track_id", _is_id), ("track_index", pa.types.is_integer)):
+    for name, fits in (("track_id", _is_name), ("track_index", pa.types.is_integer)):
         if name not in schema.names or not fits(schema.field(name).type):
             found = ", ".join(f"{field.name!r} ({field.type})" for field in schema)
             raise ConversionError(
                 f"{path.name} needs track_id (string or int) and track_index (int); it has {found}"
             )
-    table = pq.read_table(path)
+    with naming(path):
+        return _to_tracks(pq.read_table(path, page_checksum_verification=True), ledger)
+
+
+def _to_tracks(table: pa.Table, ledger: Ledger) -> Tracks:
     index = table.column("track_index").cast(pa.int64()).combine_chunks()
-    ids = table.column("track_id").cast(pa.string()).combine_chunks()
-    usable = pc.and_(pc.is_valid(index), pc.greater(pc.fill_null(pc.binary_length(ids), 0), 0))
+    ids = decode(table.column("track_id").combine_chunks())
+    valid = is_utf8(ids)
+    if valid is not None:
+        ledger.note("rows of tracks.parquet whose track_id is not UTF-8", len(ids) - count_true(valid))
+        table, index, ids = table.filter(valid), index.filter(valid), ids.filter(valid)
+    ids = as_texts(ids)
+    usable = pc.and_not(pc.is_valid(index), is_blank(ids))
     ledger.note("rows of tracks.parquet without track_id or track_index", len(usable) - count_true(usable))
     table, index, ids = table.filter(usable), index.filter(usable), ids.filter(usable)
     features = table.drop(["track_id", "track_index"]).add_column(0, "item_id", ids)
@@ -64,21 +76,5 @@ def read_tracks(path: Path, ledger: Ledger) -> Tracks | None:
     return Tracks(index, ids, features)
 
 
-def parquet_schema(path: Path) -> pa.Schema:
-    """Return the schema of a parquet file.
-
-    Raises:
-        ConversionError: There is no such file, or it is not parquet.
-    """
-    if not path.is_file():
-        raise ConversionError(
-            f"no file {path}; give the folder that holds interactions.parquet, or the file itself"
-        )
-    try:
-        return pq.read_schema(path)
-    except pa.ArrowException as error:
-        raise ConversionError(f"{path} cannot be read as parquet: {error}") from None
-
-
-def _is_id(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind))
+def _is_name(kind: pa.DataType) -> bool:
+    return is_id(kind) and not pa.types.is_floating(kind)

@@ -1,14 +1,13 @@
-"""Write a data set's folder: all of it or nothing."""
+"""Write the files of a data set."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,9 +16,6 @@ import pyarrow.csv as pa_csv
 from dataset_converters.errors import ConversionError
 from dataset_converters.schema import INTER_FIELDS
 from dataset_converters.summary import describe_rating
-
-SUFFIXES = (".inter", ".item", ".user", ".yaml", ".stats.json", ".rejects")
-"""Files of a data set that a new conversion replaces."""
 
 _OPTIONS = pa_csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
 
@@ -34,43 +30,6 @@ MAX_ITEM_LIST_LENGTH: {window:<10} # (int) Plays that a model sees, the last one
 """
 
 
-@contextmanager
-def new_folder(out: Path, name: str, overwrite: bool) -> Iterator[Path]:
-    """Give a hidden folder to fill; it becomes ``out/name`` if the block ends without an error.
-
-    Args:
-        out: Folder of data sets, made if missing.
-        name: Name of the data set.
-        overwrite: Whether files of an earlier conversion may be replaced.
-
-    Yields:
-        The folder to fill.
-
-    Raises:
-        ConversionError: ``out/name`` already holds a data set, or a file is in the way.
-    """
-    target = out / name
-    if out.exists() and not out.is_dir():
-        raise ConversionError(f"{out} is a file; OUT must be a folder, which is made if missing")
-    if target.exists() and not target.is_dir():
-        raise ConversionError(f"{target} exists and is not a folder; choose another --name")
-    if (target / f"{name}.inter").exists() and not overwrite:
-        raise ConversionError(f"{target} holds a data set already; give --overwrite or --name")
-    partial = out / f".{name}.{os.getpid()}.partial"
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        target.mkdir(exist_ok=True)
-        for suffix in SUFFIXES:
-            written, final = partial / f"{name}{suffix}", target / f"{name}{suffix}"
-            if written.exists():
-                written.replace(final)
-            elif final.exists():
-                final.unlink()  # it would describe other plays than the new .inter
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
 def write_inter(path: Path, texts: Iterable[pa.Buffer]) -> None:
     """Write the ``.inter`` file.
 
@@ -78,7 +37,7 @@ def write_inter(path: Path, texts: Iterable[pa.Buffer]) -> None:
         path: The file.
         texts: What ``inter_text`` makes, in the order to write.
     """
-    with path.open("wb") as file:
+    with _opened(path) as file:
         file.write(_header(INTER_FIELDS))
         for text in texts:
             file.write(text)
@@ -95,7 +54,7 @@ def inter_text(batch: pa.RecordBatch) -> pa.Buffer:
 
 def write_features(path: Path, table: pa.Table) -> None:
     """Write a ``.item`` or ``.user`` file from strings in columns named ``field:type``."""
-    with path.open("wb") as file:
+    with _opened(path) as file:
         file.write(_header(table.column_names))
         _write_rows(file, table)
 
@@ -107,13 +66,30 @@ def write_properties(path: Path, window: int) -> None:
         path: The file.
         window: Plays that a model sees at once.
     """
-    path.write_text(_PROPERTIES.format(window=window), encoding="utf-8")
+    with _opened(path) as file:
+        file.write(_PROPERTIES.format(window=window).encode("utf-8"))
 
 
 def write_statistics(path: Path, statistics: dict[str, Any]) -> None:
     """Write the statistics as JSON."""
     text = json.dumps(statistics, indent=2, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    with _opened(path) as file:  # a folder's name may be no UTF-8; JSON escapes the same way
+        file.write(f"{text}\n".encode("utf-8", "backslashreplace"))
+
+
+def write_rejects(path: Path, lines: IO[bytes]) -> None:
+    """Write the lines that are no rows."""
+    with _opened(path) as file:
+        shutil.copyfileobj(lines, file)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        with path.open("wb") as file:
+            yield file
+    except OSError as error:  # of writing, which names no file
+        raise ConversionError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def _header(fields: Iterable[str]) -> bytes:

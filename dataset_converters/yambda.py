@@ -8,20 +8,26 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from dataset_converters.ahead import each_block
 from dataset_converters.arrays import as_texts, count_true, keep
+from dataset_converters.column_types import check_type
 from dataset_converters.errors import ConversionError
 from dataset_converters.ledger import Ledger
 from dataset_converters.locate import list_files
+from dataset_converters.parquet_files import decode_rows, naming, parquet_schema, read_rows
 from dataset_converters.ratings import rate_events
 from dataset_converters.schema import EVENT_RATINGS, Progress, RawLog, events_batch
 from dataset_converters.times import column_times
-from dataset_converters.tracks import parquet_schema
 
-_COLUMNS = ("uid", "item_id", "timestamp", "played_ratio_pct", "event_type")
+_COLUMNS = {
+    "uid": "user",
+    "item_id": "item",
+    "timestamp": "time",
+    "played_ratio_pct": "percentage",
+    "event_type": "event",
+}
 _FLAT_ROWS = 200_000
 _SEQUENTIAL_ROWS = 128
 
@@ -73,15 +79,19 @@ def _names(path: Path) -> dict[str, str]:
     Raises:
         ConversionError: It is missing, not parquet, or lacks a column.
     """
-    schema = parquet_schema(path)
+    schema = parquet_schema(path, "; give a parquet file of Yambda, or the folder of its parts")
     names = {name: _find(schema, name) for name in _COLUMNS}
-    missing = [name for name in _COLUMNS[:3] if names[name] is None]
+    missing = [name for name in list(_COLUMNS)[:3] if names[name] is None]
     if not (names["played_ratio_pct"] or names["event_type"]):
         missing.append("played_ratio_pct or event_type")
     if missing:
         found = ", ".join(schema.names) or "nothing"
         raise ConversionError(f"{path.name} has no column {', '.join(missing)}; it has {found}")
-    return {new: old for new, old in names.items() if old}
+    chosen = {new: old for new, old in names.items() if old}
+    for new, old in chosen.items():
+        kind = schema.field(old).type
+        check_type(path.name, _COLUMNS[new], old, kind.value_type if _is_list(kind) else kind)
+    return chosen
 
 
 def _find(schema: pa.Schema, name: str) -> str | None:
@@ -97,29 +107,30 @@ class _Reader:
     ledger: Ledger
 
     def batches(self, progress: Progress) -> Iterator[pa.RecordBatch]:
-        return each_block(self._events, self._rows(progress), self.ledger)
+        return each_block(self._read, self._rows(progress), self.ledger)
 
-    def _rows(self, progress: Progress) -> Iterator[dict[str, pa.Array]]:
-        files = [pq.ParquetFile(path) for path in self.paths]
-        done, total = 0, sum(file.metadata.num_rows for file in files)
-        for file in files:
-            rows = _SEQUENTIAL_ROWS if self._is_list(file.schema_arrow) else _FLAT_ROWS
-            for batch in file.iter_batches(batch_size=rows, columns=list(self.names.values())):
-                done += batch.num_rows
-                progress.done = done / total
-                yield {new: batch.column(old) for new, old in self.names.items()}
+    def _rows(self, progress: Progress) -> Iterator[tuple[Path, pa.RecordBatch]]:
+        for number, path in enumerate(self.paths):
+            kind = parquet_schema(path).field(self.names["item_id"]).type
+            rows = _SEQUENTIAL_ROWS if _is_list(kind) else _FLAT_ROWS
+            within = Progress()
+            for batch in read_rows(path, list(self.names.values()), rows, within):
+                progress.done = (number + within.done) / len(self.paths)
+                yield path, batch
 
-    def _is_list(self, schema: pa.Schema) -> bool:
-        return _is_list(schema.field(self.names["item_id"]).type)
+    def _read(self, block: tuple[Path, pa.RecordBatch], ledger: Ledger) -> list[pa.RecordBatch]:
+        path, batch = block
+        columns = {new: batch.column(old) for new, old in self.names.items()}
+        with naming(path):
+            return [self._events(_flatten(columns), ledger)]
 
-    def _events(self, columns: dict[str, pa.Array], ledger: Ledger) -> Iterator[pa.RecordBatch]:
-        if _is_list(columns["item_id"].type):
-            columns = _flatten(columns)
+    def _events(self, columns: dict[str, pa.Array], ledger: Ledger) -> pa.RecordBatch:
         ledger.read(len(columns["uid"]))
+        columns = decode_rows(columns, ledger)
         ratings, known = rate_events(self._kinds(columns, ledger), self.options.ratings, ledger)
         user, item = as_texts(columns["uid"]), as_texts(columns["item_id"])
         times = column_times(columns["timestamp"], "s")
-        yield keep(events_batch(user, item, times, ratings), known)
+        return keep(events_batch(user, item, times, ratings), known)
 
     def _kinds(self, columns: dict[str, pa.Array], ledger: Ledger) -> pa.Array:
         """Return what each event is; null for a listen of unknown length."""
@@ -135,16 +146,18 @@ class _Reader:
 
 
 def _flatten(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
-    """Turn one row per user into one row per event.
+    """Turn one row per user, if that is what they are, into one row per event.
 
     Raises:
-        ConversionError: The lists of a user differ in length.
+        ValueError: The lists of a user differ in length.
     """
     lists = {name: column for name, column in columns.items() if _is_list(column.type)}
+    if not lists:
+        return columns
     lengths = pc.fill_null(pc.list_value_length(columns["item_id"]), 0)
     for name, column in lists.items():
         if not pc.fill_null(pc.list_value_length(column), 0).equals(lengths):
-            raise ConversionError(f"the lists of {name} and item_id differ in length")
+            raise ValueError(f"the lists of {name} and item_id differ in length")
     parents = pc.list_parent_indices(columns["item_id"])
     return {
         name: pc.list_flatten(column) if name in lists else column.take(parents)

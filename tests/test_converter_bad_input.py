@@ -3,12 +3,9 @@
 import errno
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from test_converter_dumps import DUMPS, PACKERS, Dump, convert, every_dump, inter, tar_gz, write
 
 from dataset_converters import convert as convert_module
@@ -259,68 +256,60 @@ def test_headers_are_not_taken_for_rows_nor_rows_for_headers(tmp_path: Path, cap
         assert "has no header line" in refuse(write(tmp_path, dump, text), dump, capsys)
 
 
-MUTATIONS: "list[Callable[[bytes, int, bytes], bytes]]" = [
-    lambda data, place, junk: data[:place] + junk + data[place:],
-    lambda data, place, junk: data[:place] + junk + data[place + len(junk) :],
-    lambda data, place, junk: data[:place] + data[place + len(junk) :],
-    lambda data, place, junk: data[:place] + data[place : place + 40] * 2 + data[place + 40 :],
-]
-JUNK = st.binary(min_size=1, max_size=6) | st.sampled_from(
+@every_dump
+def test_carriage_returns_alone_are_refused_by_name(tmp_path: Path, dump: Dump, capsys: Capture) -> None:
+    message = refuse(write(tmp_path, dump, dump.text().replace("\n", "\r")), dump, capsys)
+    assert f"{dump.file} ends its lines with carriage returns alone" in message
+
+
+@pytest.mark.parametrize("dump", DUMPS[5:], ids=lambda dump: dump.file)
+def test_a_header_of_a_million_fields_is_refused_by_name(tmp_path: Path, dump: Dump, capsys: Capture) -> None:
+    text = (dump.delimiter * 1_000_000) + "\n" + dump.row() + "\n"
+    assert f"{dump.file} begins with a line of 1,000,001 fields" in refuse(
+        write(tmp_path, dump, text), dump, capsys
+    )
+
+
+@every_dump
+def test_links_to_nothing_are_refused_by_name(tmp_path: Path, dump: Dump, capsys: Capture) -> None:
+    raw = tmp_path / "raw"
+    write(raw / "sub", dump)
+    (raw / dump.file).symlink_to("gone")
+    assert f"{dump.file} is a link to gone, which is not there" in refuse(raw, dump, capsys)
+    assert f"{dump.file} is a link to gone, which is not there" in refuse(raw / dump.file, dump, capsys)
+
+
+@pytest.mark.parametrize("dump", DUMPS[4:6], ids=lambda dump: dump.source)
+def test_one_link_to_nothing_among_files_is_refused(tmp_path: Path, dump: Dump, capsys: Capture) -> None:
+    path = write(tmp_path / "raw", dump)
+    path.with_name(f"0{dump.file}").symlink_to("gone")
+    path.with_name("readme").symlink_to("gone")
+    assert f"0{dump.file} is a link to gone" in refuse(tmp_path / "raw", dump, capsys)
+
+
+def test_links_to_nothing_beside_the_plays_are_refused(tmp_path: Path, capsys: Capture) -> None:
+    write(tmp_path / "raw", DUMPS[0])
+    (tmp_path / "raw" / "userid-profile.tsv").symlink_to("gone")
+    assert "userid-profile.tsv is a link to gone" in refuse(tmp_path / "raw", DUMPS[0], capsys)
+
+
+def test_folders_among_the_files_are_noted(tmp_path: Path, capsys: Capture) -> None:
+    dump = DUMPS[5]
+    write(tmp_path / "raw", dump)
+    (tmp_path / "raw" / "more.csv").mkdir()
+    assert convert(tmp_path / "raw", dump, tmp_path / "out") == 0
+    assert "note: 1 folders in raw passed over" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("source", "advice"),
     [
-        b"\n",
-        b"\r",
-        b"\r\n",
-        b"\t",
-        b",",
-        b'"',
-        b'""',
-        b'"\n"',
-        b"\x00",
-        b"null",
-        b"\nnull\n",
-        b"{}",
-        b"[",
-        b"\xc3",
-    ]
+        ("table", ""),
+        ("yambda", "; give a parquet file of Yambda, or the folder of its parts"),
+        ("parquet", "; give the folder that holds interactions.parquet, or the file itself"),
+    ],
 )
-
-
-CHANGES = st.lists(st.tuples(st.sampled_from(MUTATIONS), st.floats(0, 1), JUNK), min_size=1, max_size=4)
-QUICK = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@every_dump
-@QUICK
-@given(changes=CHANGES)
-def test_spoiled_files_lose_nothing(
-    tmp_path_factory: pytest.TempPathFactory, capsys: Capture, dump: Dump, changes: list
-) -> None:
-    check_spoiled(tmp_path_factory.mktemp("spoiled"), capsys, dump, changes)
-
-
-@pytest.mark.slow
-@every_dump
-@settings(QUICK, max_examples=400)
-@given(changes=CHANGES)
-def test_many_spoiled_files_lose_nothing(
-    tmp_path_factory: pytest.TempPathFactory, capsys: Capture, dump: Dump, changes: list
-) -> None:
-    check_spoiled(tmp_path_factory.mktemp("spoiled"), capsys, dump, changes)
-
-
-def check_spoiled(folder: Path, capsys: Capture, dump: Dump, changes: list) -> None:
-    """Every line of the spoiled file is written or dropped, or one line says why nothing is."""
-    head = f"{dump.header}\n".encode() if dump.header else b""
-    body = dump.text().encode("utf-8")[len(head) :]
-    for change, place, junk in changes:
-        body = change(body, int(place * len(body)), junk)
-    code = convert(write(folder, dump, head + body), dump, folder / "out")
-    captured = capsys.readouterr()
-    if code == 2:
-        assert captured.err.startswith("error: ")
-        assert captured.err.count("\n") == 1
-        assert "internal error" not in captured.err
-        assert "no event" in captured.err or "UTF-16" in captured.err
-    else:
-        assert code == 0
-        assert rows(folder / "out")["read"] == body.count(b"\n") + (not body.endswith(b"\n"))
+def test_a_missing_parquet_file(tmp_path: Path, source: str, advice: str, capsys: Capture) -> None:
+    dump = Dump(source, "", str, words=DUMPS[5].words if source == "table" else ())
+    path = tmp_path / "a.parquet"
+    assert refuse(path, dump, capsys) == f"error: no file {path}{advice}\n"

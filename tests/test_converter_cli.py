@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import subprocess
 import sys
 import time
@@ -135,6 +136,24 @@ def test_unusable_files(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert not list(out.glob("**/*"))
 
 
+def test_names_of_folders_that_are_no_text(raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """They appear in notes and in what is printed."""
+    try:
+        odd = raw.rename(tmp_path / os.fsdecode(b"\xff"))
+    except OSError:
+        pytest.skip("this disk names folders by text only")
+    (odd / "a.csv").write_text("u,i,t\na,b,5\n")
+    words = ["table", odd, odd / "out", "--name", "x", "--user", "u", "--item", "i", "--time", "t"]
+    for file in odd.glob("*.parquet"):
+        file.rename(file.with_suffix(".other"))
+    code, out, err = run(capsys, *words)
+    assert (code, err) == (0, "")
+    assert r"written to " in out
+    assert r"\udcff" in out
+    statistics = json.loads((odd / "out" / "x" / "x.stats.json").read_text(encoding="utf-8"))
+    assert "files of \udcff passed over, not .csv, .tsv, .txt, .parquet" in statistics["notes"]
+
+
 def test_existing_data_set_is_kept(raw: Path, tmp_path: Path, capsys) -> None:
     run(capsys, "parquet", raw, tmp_path)
     assert "give --overwrite or --name" in complain(capsys, "parquet", raw, tmp_path, "--name=raw")
@@ -170,7 +189,7 @@ def test_termination_leaves_nothing(tmp_path: Path) -> None:
     words = ["table", raw, tmp_path / "out", "--user", "u", "--item", "i", "--time", "t"]
     command = [sys.executable, "-m", "dataset_converters", *map(str, words)]
     process = subprocess.Popen(command, cwd=Path(__file__).parents[1], stderr=subprocess.PIPE, text=True)  # noqa: S603
-    while process.poll() is None and not list(tmp_path.glob("out/.raw*/work")):
+    while process.poll() is None and not list(tmp_path.glob("out/.raw.partial/work")):
         time.sleep(0.02)
     process.terminate()
     _, err = process.communicate(timeout=60)

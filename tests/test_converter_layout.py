@@ -27,16 +27,16 @@ def schema_of(struct: list, user: pa.DataType = INT, **more: pa.DataType) -> pa.
 )
 def test_fields_found_by_type_and_name(index: str, time: str, action: str) -> None:
     struct = [(action, pa.int8()), (time, TIME), (index, pa.uint32()), ("note", pa.string())]
-    found = find_layout(schema_of(struct), FieldOptions())
+    found = find_layout("f", schema_of(struct), FieldOptions())
     assert found == Layout("character_index", "actions", index, time, action)
 
 
 def test_fields_without_telling_names_need_options() -> None:
     schema = schema_of([("a", pa.int64()), ("b", TIME), ("c", pa.int64())])
     with pytest.raises(ConversionError, match="--index-field and --action-field"):
-        find_layout(schema, FieldOptions())
+        find_layout("f", schema, FieldOptions())
     for options in (FieldOptions(index="c"), FieldOptions(action="a")):
-        found = find_layout(schema, options)
+        found = find_layout("f", schema, options)
         assert (found.index, found.action) == ("c", "a")
 
 
@@ -44,7 +44,7 @@ def test_options_win_over_names() -> None:
     struct = [("track_index", pa.int64()), ("action", pa.int64()), ("t", TIME), ("t2", TIME)]
     schema = schema_of(struct, who=pa.string(), other=pa.list_(pa.struct([("x", pa.int64())])))
     options = FieldOptions("who", "actions", "action", "t2", "track_index")
-    assert find_layout(schema, options) == Layout("who", "actions", "action", "t2", "track_index")
+    assert find_layout("f", schema, options) == Layout("who", "actions", "action", "t2", "track_index")
 
 
 GOOD = [("track_index", pa.int64()), ("time", TIME), ("action", pa.int64())]
@@ -68,4 +68,4 @@ GOOD = [("track_index", pa.int64()), ("time", TIME), ("action", pa.int64())]
 )
 def test_refusals_say_what_is_there(schema: pa.Schema, options: dict, message: str) -> None:
     with pytest.raises(ConversionError, match=message):
-        find_layout(schema, FieldOptions(**options))
+        find_layout("f", schema, FieldOptions(**options))

@@ -138,7 +138,7 @@ def test_statistics_of_a_hand_made_log(tmp_path: Path) -> None:
         "plays": 6,
         "plays_per_user": {"min": 2, "median": 3.0, "mean": 3.0, "p80": 4, "max": 4},
         "unique_pairs": 3,
-        "sparsity": 1 - 3 / 4,
+        "sparsity": 1 - 6 / 4,
         "rare_item_share": 1 / 2,
         "repeat_share": 1 - 3 / 6,
         "positive_plays": 5,

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_converters.times import column_times, parse_times
+from dataset_converters.errors import ConversionError
+from dataset_converters.times import check_form, column_times, parse_times
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -86,3 +87,72 @@ def test_seconds_are_exact(seconds: list, noisy: bool) -> None:
 )
 def test_columns_of_any_type(column: pa.Array, form: str, expected: list) -> None:
     assert column_times(column, form).to_pylist() == expected
+
+
+@pytest.mark.parametrize(
+    ("form", "fault"),
+    [
+        ("", "does not say year, month and day"),
+        ("%", "% is not understood"),
+        ("%Y-%m-%d %", "% is not understood"),
+        ("%Y-%m-%d %Q", "%Q is not understood"),
+        ("%Y-%m-%d %H:%M:%S.%f", "%f is not understood"),
+        ("%Y-%m-%d %H:%M %Z", "%Z is not understood"),
+        ("%s", "%s is not understood"),
+        ("%G-%V-%u", "%G is not understood"),
+        ("%5Y-%m-%d", "%5 is not understood"),
+        ("%Y-%m", "does not say year, month and day"),
+        ("%H:%M", "does not say year, month and day"),
+        ("%%Y-%%m-%%d", "does not say year, month and day"),
+        ("%Y-%m-%d %I:%M", "%I needs %p"),
+        ("seconds", "does not say year, month and day"),
+        ("%Y-%m-%d\0", "cannot be printed"),
+        ("%Y-%m-%d\udcff", "cannot be printed"),
+        ("%Y-%m-%d" * 10_000, "too long"),
+    ],
+)
+@pytest.mark.parametrize("texts", [["2009"], ["", None], []])
+def test_formats_that_mean_nothing(form: str, fault: str, texts: list) -> None:
+    """Arrow crashes on some of them, and understands others differently from what they say."""
+    with pytest.raises(ConversionError, match=fault) as caught:
+        parse_times(pa.array(texts, pa.string()), form)
+    assert str(caught.value).startswith("--time-format ")
+    assert len(str(caught.value)) < 1000
+
+
+@given(
+    st.text(st.sampled_from("%YmdHMSFTzsQ -:.\0é"), max_size=12), st.lists(st.text(max_size=8), max_size=3)
+)
+def test_any_format_reads_or_is_refused(form: str, texts: list) -> None:
+    try:
+        check_form(form)
+    except ConversionError:
+        return
+    times = parse_times(pa.array(["2009-05-04", *texts]), form)
+    assert (times.type, len(times)) == (pa.int64(), 1 + len(texts))
+
+
+PATTERNS = ["%d.%m.%Y", "%Y-%m-%d %H:%M:%S", "%d %b %Y", "%B %d, %Y %I:%M %p", "%Y%m%d", "%d/%m/%y", "%F %T"]
+
+
+@given(st.datetimes(datetime(1970, 1, 1), datetime(2068, 12, 31)), st.sampled_from(PATTERNS))
+def test_patterns_agree_with_python(moment: datetime, form: str) -> None:
+    text, plain = moment.strftime(form), check_form(form)
+    expected = micros(datetime.strptime(text, plain).replace(tzinfo=timezone.utc))
+    assert parse_times(pa.array([text, "no time"]), form).to_pylist() == [expected, None]
+
+
+@pytest.mark.parametrize("zone", ["", "+0200", "-0330"])
+def test_days_that_no_month_has_are_no_times(zone: str) -> None:
+    """The C library takes 31 February for 3 March."""
+    form = "%d.%m.%Y%z" if zone else "%d.%m.%Y"
+    wrong = ["29.02.2009", "30.02.2009", "31.02.2008", "31.04.2009", "31.06.2009", "31.09.2009", "31.11.2009"]
+    right = ["28.02.2009", "29.02.2008", "01.03.2009", "3.3.2009", "30.04.2009", "1.5.2009", "31.12.2009"]
+    texts = pa.array([f"{text}{zone}" for text in [*wrong, *right]])
+    times = parse_times(texts, form).to_pylist()
+    expected = [
+        micros(datetime.strptime(text.as_py(), form).replace(tzinfo=timezone.utc)) for text in texts[7:]
+    ]
+    if zone:
+        expected = [micros(datetime.strptime(text.as_py(), form)) for text in texts[7:]]
+    assert times == [None] * 7 + expected

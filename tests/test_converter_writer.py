@@ -9,9 +9,9 @@ import yaml
 
 from dataset_converters.errors import ConversionError
 from dataset_converters.schema import EVENTS
+from dataset_converters.workspace import new_folder
 from dataset_converters.writer import (
     inter_text,
-    new_folder,
     write_features,
     write_inter,
     write_properties,
