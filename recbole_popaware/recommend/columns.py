@@ -81,12 +81,12 @@ def read_titles(file: str | os.PathLike[str], column: str | None, items: Sequenc
             f"item file {path} needs the column {ITEM} and one of titles (say which), but has "
             f"{', '.join(names)}"
         )
-    listed = _read_texts(path, [ITEM, column]).dropna()
-    frame = listed.drop_duplicates(ITEM)
-    if len(frame) < len(listed):
-        logger.warning(
-            "%s: %d items have more than one title; the first is taken", path, len(listed) - len(frame)
-        )
+    listed = _read_texts(path, [ITEM, column])
+    titled = listed.dropna()
+    frame = titled.drop_duplicates(ITEM)
+    nameless, again = int(listed[ITEM].isna().sum()), len(titled) - len(frame)
+    if nameless or again:
+        logger.warning("%s: %d titles without an item and %d of items named again", path, nameless, again)
     found = frame.set_index(ITEM)[column].reindex(np.asarray(items, dtype=object))
     missing = int(found.iloc[1:].isna().sum())
     if missing:
@@ -108,6 +108,9 @@ def _header(path: Path) -> dict[str, str]:
         else:
             with pa_csv.open_csv(path) as reader:
                 names = reader.schema.names
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise UsageError(f"{path}: the first line names the column {twice[0]} twice; rename one")
     return {name: name for name in names}
 
 
