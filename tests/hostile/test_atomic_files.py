@@ -81,7 +81,7 @@ def test_rows_are_accounted_for_or_one_line_names_the_file(split, files):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("split", SPLITS)
-@settings(max_examples=3000, database=None)
+@settings(max_examples=1000, database=None)
 @given(files=mutated())
 def test_so_they_are_for_long(split, files):
     check(files, split)

@@ -35,7 +35,7 @@ USERS_LINES = b"u1\nu2\n007\nnobody\nu1\n"
 TITLES_CSV = b'item_id,title\ni1,One\ni2,"Two, too"\ni3,\ni1,Again\n,Nothing\n'
 TITLES_ATOMIC = b"item_id:token\tyear:float\ttitle:token_seq\ni1\t1999\tOne\ni2\t\tTwo\ni3\t2001\t\n"
 FAST = settings(max_examples=40, derandomize=True, database=None)
-LONG = settings(max_examples=3000, database=None)
+LONG = settings(max_examples=2000, database=None)
 
 
 @pytest.fixture(scope="module")
