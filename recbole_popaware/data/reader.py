@@ -53,7 +53,7 @@ def read_header(path: str, separator: str, encoding: str) -> dict[str, str]:
     fields: dict[str, str] = {}
     for column in line.rstrip("\r\n").split(separator):
         name, _, kind = column.partition(":")
-        if kind not in TYPES or not name:
+        if kind not in TYPES or not name or not name.isprintable():
             raise UsageError(
                 f"{path}: the first line must name the columns as name:type with types "
                 f"{', '.join(TYPES)}, but holds {_shown(column)}; convert raw logs with "

@@ -79,7 +79,7 @@ def read_titles(file: str | os.PathLike[str], column: str | None, items: Sequenc
     if ITEM not in names or column not in names or column == ITEM:
         raise UsageError(
             f"item file {path} needs the column {ITEM} and one of titles (say which), but has "
-            f"{', '.join(names)}"
+            f"{explained(', '.join(names))}"
         )
     listed = _read_texts(path, [ITEM, column])
     titled = listed.dropna()
@@ -110,7 +110,7 @@ def _header(path: Path) -> dict[str, str]:
                 names = reader.schema.names
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
-        raise UsageError(f"{path}: the first line names the column {twice[0]} twice; rename one")
+        raise UsageError(f"{path}: the first line names the column {explained(twice[0])} twice; rename one")
     return {name: name for name in names}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from recbole_popaware.data.history import PlayHistory
-from recbole_popaware.data.reader import check_types, read_columns, read_header
+from recbole_popaware.data.reader import check_types, explained, read_columns, read_header
 from recbole_popaware.errors import UsageError
 from recbole_popaware.recommend.options import existing_file
 
@@ -88,7 +88,7 @@ def _read_plays(path: Path, dataset: Any) -> pd.DataFrame:
         if field not in fields:
             raise UsageError(
                 f"history {path} needs the column [{field}:{kind}], but has "
-                f"{', '.join(f'{name}:{of}' for name, of in fields.items())}"
+                f"{explained(', '.join(f'{name}:{of}' for name, of in fields.items()))}"
             )
     if dataset.rating_field in fields:
         wanted[dataset.rating_field] = "float"

@@ -256,6 +256,13 @@ BAD = {
     "no parquet": ("--users", "u.parquet", b"PAR1PAR1", "cannot be read"),
     "ragged rows": ("--users", "u.csv", b"user_id,b\nu1\n", "Expected 2 columns"),
     "a column twice": ("--users", "u.csv", b"user_id,user_id\nu1,u2\n", "user_id twice"),
+    "a name that cannot be printed": (
+        "--item-file",
+        "t.csv",
+        b"\0item_id,title\ni1,One\n",
+        "but has  item_id, title",
+    ),
+    "such a name in an atomic file": ("--history", "a.inter", b"\0" + HISTORY, "holds [\\x00user_id:token]"),
     "titles without a row": ("--item-file", "t.item", b"item_id:token\ttitle:token", "cannot be read"),
 }
 
