@@ -260,7 +260,7 @@ BAD = {
         "--item-file",
         "t.csv",
         b"\0item_id,title\ni1,One\n",
-        "but has  item_id, title",
+        "but has item_id, title",
     ),
     "such a name in an atomic file": ("--history", "a.inter", b"\0" + HISTORY, "holds [\\x00user_id:token]"),
     "titles without a row": ("--item-file", "t.item", b"item_id:token\ttitle:token", "cannot be read"),
