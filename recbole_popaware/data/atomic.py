@@ -97,7 +97,7 @@ class AtomicDataset(SequentialDataset):
 
     def _filter_nan_user_or_item(self) -> None:
         # Stock writes the number of every such row into the log.
-        known = self.inter_feat[[self.uid_field, self.iid_field]].notna().all(axis=1)
+        known = self.inter_feat[self.uid_field].notna() & self.inter_feat[self.iid_field].notna()
         if not known.all():
             self._log_left_out((~known).sum(), "without a user or an item")
             self.inter_feat = self.inter_feat[known]
