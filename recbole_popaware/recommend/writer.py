@@ -92,13 +92,21 @@ def _unfinished(path: Path) -> Iterator[Any]:
     path = _real(path)
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         _remove_unless_locked(left)
-    file = Path(path.parent, f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with file.open("xb") as opened:
-            fcntl.flock(opened, fcntl.LOCK_EX)  # as long as this process lives
+    with _create_locked(path) as opened:
+        try:
             yield opened
-    finally:
-        file.unlink(missing_ok=True)
+        finally:
+            Path(opened.name).unlink(missing_ok=True)
+
+
+def _create_locked(path: Path) -> Any:
+    while True:
+        file = Path(path.parent, f".{path.name}.{secrets.token_hex(4)}.part").open("xb")
+        with suppress(OSError):  # a file system without locks, where nothing is ever removed
+            fcntl.flock(file, fcntl.LOCK_EX)  # as long as this process lives
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # another process took it for a leftover, just before it was locked
 
 
 def _remove_unless_locked(file: Path) -> None:
