@@ -57,6 +57,8 @@ def check_output(path: Path, inputs: Iterable[str | os.PathLike[str] | None] = (
         _check_way(path, inputs)
         with _unfinished(path):
             pass
+    except UsageError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise UsageError(f"output [{path}] cannot be written: {error}") from error
 
@@ -101,7 +103,8 @@ def _unfinished(path: Path) -> Iterator[Any]:
 
 def _create_locked(path: Path) -> Any:
     while True:
-        file = Path(path.parent, f".{path.name}.{secrets.token_hex(4)}.part").open("xb")
+        name = f".{path.name}.{secrets.token_hex(4)}.part"
+        file = Path(path.parent, name).open("xb")  # noqa: SIM115  # the caller closes it
         with suppress(OSError):  # a file system without locks, where nothing is ever removed
             fcntl.flock(file, fcntl.LOCK_EX)  # as long as this process lives
         if os.fstat(file.fileno()).st_nlink:

@@ -156,8 +156,9 @@ def test_places_that_hold_no_files_are_told_before_the_work(tmp_path):
     wrong += [tmp_path / ("x" * 300 + ".csv"), tmp_path / "a\0b.csv"]
     wrong += [Path("/proc/lists.csv")] if Path("/proc/self").exists() else []
     for path in wrong:
-        with pytest.raises(UsageError, match=r"^output"):
+        with pytest.raises(UsageError, match=r"^output") as refused:
             writer.check_output(path)
+        assert str(refused.value).count("output") == 1
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
