@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,8 @@ def fill_missing(frame: pd.DataFrame, types: dict[str, FeatureType]) -> pd.DataF
         types: RecBole type of each field.
 
     Returns:
-        The frame with missing tokens as 0 (padding), missing floats as the field's mean and missing
-        sequences as empty arrays.
+        The frame with missing tokens as 0 (padding), missing floats as the field's mean (0 where
+        all are missing) and missing sequences as empty arrays.
     """
     filled = {}
     for field in frame:
@@ -40,7 +41,7 @@ def fill_missing(frame: pd.DataFrame, types: dict[str, FeatureType]) -> pd.DataF
         if kind == FeatureType.TOKEN:
             filled[field] = column.fillna(0).astype(np.int64)
         elif kind == FeatureType.FLOAT:
-            filled[field] = column.fillna(column.mean())
+            filled[field] = column.fillna(0.0 if column.isna().all() else column.mean())
         else:
             empty = np.empty(0, dtype=np.int64 if kind == FeatureType.TOKEN_SEQ else np.float64)
             filled[field] = column.map(lambda x, empty=empty: empty if isinstance(x, float) else x)
@@ -72,7 +73,7 @@ def number_tokens(columns: list[pd.Series]) -> tuple[list[Any], np.ndarray]:
         if of_sequences[i]:
             lengths = [len(sequence) for sequence in column]
             numbered[i] = np.split(numbered[i], np.cumsum(lengths)[:-1])
-    return numbered, np.array(["[PAD]", *tokens])
+    return numbered, _padded(tokens)
 
 
 def _number_categories(columns: list[pd.Series]) -> tuple[list[Any], np.ndarray]:
@@ -84,4 +85,9 @@ def _number_categories(columns: list[pd.Series]) -> tuple[list[Any], np.ndarray]
     number_of[appear] = np.arange(1, len(appear) + 1)
     sizes = [len(column) for column in columns]
     numbered = np.split(number_of[together.codes], np.cumsum(sizes)[:-1])
-    return numbered, np.array(["[PAD]", *together.categories[appear]])
+    return numbered, _padded(together.categories[appear])
+
+
+def _padded(tokens: Iterable[str]) -> np.ndarray:
+    # NumPy's own text would give every token the room of the longest, and cut zero bytes off its end.
+    return np.array(["[PAD]", *tokens], dtype=object)

@@ -216,7 +216,7 @@ def test_missing_features_of_items_are_filled(tmp_path):
 @pytest.mark.parametrize(
     ("plays", "header", "told"),
     [
-        ([], "user_id:token\titem_id:token\ttimestamp:float", "0 rows"),
+        ([], "user_id:token\titem_id:token\ttimestamp:float", "no row"),
         ([("u", "a", 1), ("u", "b", 2)], None, "1 users"),
         ([("u", "a", 1), ("v", "a", 2)], None, "1 items"),
         ([("u", "a", 1), ("v", "b", 2)], None, "no user has two plays"),

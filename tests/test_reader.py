@@ -29,10 +29,25 @@ def test_columns_come_as_they_are_asked_for_and_typed(tmp_path):
     assert frame["t"].isna().tolist() == frame["tags"].isna().tolist() == [False, True]
 
 
-def test_a_file_without_plays_is_empty(tmp_path):
-    assert len(read(tmp_path, "u:token\tt:float\n")) == 0
-    with pytest.raises(UsageError, match="Empty CSV"):
-        read(tmp_path, "u:token\tt:float")
+@pytest.mark.parametrize("text", ["u:token\tt:float\n", "u:token\tt:float", "u:token\tt:float\n\n"])
+def test_a_file_without_rows_is_refused(tmp_path, text):
+    with pytest.raises(UsageError, match="a header but no row"):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize("word", ["inf", "-inf", "nan", "NaN", "1e308", "-1.1e19"])
+def test_numbers_that_models_cannot_hold_are_refused(tmp_path, word):
+    rows = "".join(f"u{n}\t{n}\n" for n in range(200_000))  # several blocks
+    with pytest.raises(UsageError, match=r"a\.inter: column \[t\]: 2 of 400,003 values .* row 200003: "):
+        read(tmp_path, f"u:token\tt:float\n{rows}\t\na\t{word}\n{rows}a\t{word}\n")
+    assert read(tmp_path, "u:token\tt:float\na\t1e19\nb\t-1e19\nc\t\n")["t"].isna().sum() == 1
+
+
+def test_a_missing_encoding_and_a_file_that_cannot_be_opened_are_told(tmp_path, monkeypatch):
+    with pytest.raises(UsageError, match="unknown encoding"):
+        read_header(__file__, "\t", "klingon")
+    with pytest.raises(UsageError, match="Is a directory"):
+        read_header(str(tmp_path), "\t", "utf-8")
 
 
 @pytest.mark.parametrize("line", ["a", "a\t1\t2", "a\tnoon", "a\t1 2"])

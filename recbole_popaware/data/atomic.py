@@ -8,11 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from recbole.data.dataset import SequentialDataset
 from recbole.utils import FeatureSource, FeatureType
 
 from recbole_popaware.compat import fill_missing, number_tokens
-from recbole_popaware.data.reader import read_columns, read_header, release_memory
+from recbole_popaware.data.reader import (
+    check_types,
+    read_columns,
+    read_header,
+    release_memory,
+    split_numbers,
+    split_texts,
+)
 from recbole_popaware.errors import UsageError
 
 logger = getLogger(__name__)
@@ -27,6 +35,14 @@ class AtomicDataset(SequentialDataset):
     """
 
     inter_feat: Any
+
+    def _from_scratch(self) -> None:
+        try:
+            super()._from_scratch()
+        except UsageError:
+            raise
+        except ValueError as error:  # stock's way to complain of properties and files
+            raise UsageError(f"data set [{self.dataset_name}]: {error}") from error
 
     def _load_data(self, token: str, dataset_path: str) -> None:
         parts = self.benchmark_filename_list
@@ -43,14 +59,17 @@ class AtomicDataset(SequentialDataset):
         self._check_plays()
 
     def _check_plays(self) -> None:
-        for field in (self.uid_field, self.iid_field, self.time_field):
-            if field not in self.inter_feat:
+        fields = [self.uid_field, self.iid_field, self.time_field]
+        for field in fields:
+            if self.inter_feat is None or field not in self.inter_feat:
                 raise UsageError(
                     f"data set [{self.dataset_name}]: the .inter file or load_col lacks the column [{field}]"
                 )
-        untimed = int(self.inter_feat[self.time_field].isna().sum())
-        if untimed:
-            raise UsageError(f"data set [{self.dataset_name}]: {untimed} rows have no [{self.time_field}]")
+        # Rows without a user or item are left out later, but only of a file that is not split beforehand.
+        for field in fields if self.benchmark_filename_list else fields[2:]:
+            without = int(self.inter_feat[field].isna().sum())
+            if without:
+                raise UsageError(f"data set [{self.dataset_name}]: {without:,} rows have no [{field}]")
 
     def _data_filtering(self) -> None:
         loaded = len(self.inter_feat)
@@ -76,18 +95,46 @@ class AtomicDataset(SequentialDataset):
                     f"({loaded} before filtering); at least 2 are needed"
                 )
 
+    def _filter_nan_user_or_item(self) -> None:
+        # Stock writes the number of every such row into the log.
+        known = self.inter_feat[self.uid_field].notna() & self.inter_feat[self.iid_field].notna()
+        if not known.all():
+            self._log_left_out((~known).sum(), "without a user or an item")
+            self.inter_feat = self.inter_feat[known]
+
+    def _filter_inter_by_user_or_item(self) -> None:
+        before = len(self.inter_feat)
+        super()._filter_inter_by_user_or_item()
+        unlisted = before - len(self.inter_feat)
+        if unlisted:
+            self._log_left_out(unlisted, "of users or items that the .user or .item file does not list")
+        if unlisted == before:
+            raise ValueError("none is of a user and an item that the .user and .item files list")
+
+    def _log_left_out(self, rows: int, reason: str) -> None:
+        logger.warning("%d rows of [%s] left out, %s", rows, self.dataset_name, reason)
+
     def _filter_by_inter_num(self) -> None:
         # Stock counts every play in a Python loop, even where its own default lets all pass.
         intervals = {self.config["user_inter_num_interval"], self.config["item_inter_num_interval"]}
         if intervals - {None, "[0,inf)"}:
             super()._filter_by_inter_num()
 
+    def _load_user_or_item_feat(
+        self, token: str, dataset_path: str, source: FeatureSource, field_name: str
+    ) -> Any:
+        file = Path(dataset_path, f"{token}.{source.value}")
+        if os.path.lexists(file) and not file.is_file():
+            raise UsageError(f"{file} is no file; take it away or put the features of [{token}] there")
+        return super()._load_user_or_item_feat(token, dataset_path, source, field_name)
+
     def _load_feat(self, filepath: str, source: FeatureSource | str) -> Any:
         load_col, unload_col = self._get_load_and_unload_col(source)
         if load_col == set():
             return None
+        path = os.fspath(filepath)
         separator, encoding = self.config["field_separator"], self.config["encoding"] or "utf-8"
-        fields = read_header(os.fspath(filepath), separator, encoding)
+        fields = read_header(path, separator, encoding)
         keep = [
             field
             for field in fields
@@ -96,7 +143,8 @@ class AtomicDataset(SequentialDataset):
         if not keep:
             logger.warning("no column of %s is loaded", filepath)
             return None
-        frame = read_columns(filepath, fields, keep, separator, encoding)
+        self._check_fields(path, {field: fields[field] for field in keep}, source)
+        frame = read_columns(path, fields, keep, separator, encoding)
         for field in keep:
             kind = FeatureType(fields[field])
             self.field2source[field], self.field2type[field] = source, kind
@@ -104,18 +152,55 @@ class AtomicDataset(SequentialDataset):
             if kind in (FeatureType.FLOAT, FeatureType.FLOAT_SEQ):
                 self.field2bucketnum[field] = 2
             if kind in (FeatureType.TOKEN_SEQ, FeatureType.FLOAT_SEQ):
-                frame[field] = self._split_sequences(field, frame[field].fillna("").tolist())
-        return frame
+                frame[field] = self._split_sequences(path, frame[field])
+        return self._one_row_each(path, frame, source)
 
-    def _split_sequences(self, field: str, texts: list[str]) -> list[np.ndarray]:
-        to = str if self.field2type[field] == FeatureType.TOKEN_SEQ else float
-        separator = self.config["seq_separator"]
-        limit = (self.config["seq_len"] or {}).get(field)
-        dtype = object if to is str else np.float64
-        sequences = [
-            np.array([to(part) for part in text.split(separator) if part][:limit], dtype) for text in texts
-        ]
-        self.field2seqlen[field] = max(map(len, sequences), default=0)
+    def _check_fields(self, path: str, fields: dict[str, str], source: FeatureSource | str) -> None:
+        """Check what the fields of a file are and whether another file has them."""
+        if source == FeatureSource.INTERACTION:
+            numbers = dict.fromkeys((self.time_field, self.config["RATING_FIELD"]), "float")
+            check_types(path, fields, {self.uid_field: "token", self.iid_field: "token", **numbers})
+        key = self._keys.get(source)
+        if key is None:
+            return
+        if key not in fields:
+            raise UsageError(f"{path}: the header or load_col lacks the column [{key}:token]")
+        check_types(path, fields, {key: "token"})
+        for field in fields:
+            if field != key and field in self.field2source:
+                raise UsageError(
+                    f"{path}: another file of the data set has a column [{field}] too; rename one, or leave "
+                    f"one out with unload_col"
+                )
+
+    def _one_row_each(self, path: str, frame: pd.DataFrame, source: FeatureSource | str) -> pd.DataFrame:
+        """Keep the first row of each user or item of a file of features."""
+        key = self._keys.get(source)
+        if key is None:
+            return frame
+        again, nameless = frame[key].duplicated(), frame[key].isna()
+        kept = frame[~again & ~nameless]
+        if len(kept) < len(frame):
+            logger.warning(
+                "%s: %d rows without [%s] and %d that repeat one are left out",
+                path,
+                nameless.sum(),
+                key,
+                (again & ~nameless).sum(),
+            )
+        return kept.reset_index(drop=True)
+
+    @property
+    def _keys(self) -> dict[FeatureSource | str, str]:
+        return {FeatureSource.USER: self.uid_field, FeatureSource.ITEM: self.iid_field}
+
+    def _split_sequences(self, path: str, texts: pd.Series) -> list[np.ndarray]:
+        separator, limit = self.config["seq_separator"], (self.config["seq_len"] or {}).get(texts.name)
+        if self.field2type[texts.name] == FeatureType.TOKEN_SEQ:
+            sequences = split_texts(texts, separator, limit)
+        else:
+            sequences = split_numbers(path, texts, separator, limit)
+        self.field2seqlen[texts.name] = max(map(len, sequences), default=0)
         return sequences
 
     def _remap(self, remap_list: list[tuple[Any, str, FeatureType]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from recbole.data.interaction import Interaction
-from recbole.utils import FeatureType
+from recbole.utils import set_color
 from torch import Tensor
 
 from recbole_popaware.data.atomic import AtomicDataset
@@ -16,6 +16,7 @@ from recbole_popaware.data.evaluation import Log
 from recbole_popaware.data.history import PlayHistory
 from recbole_popaware.data.parts import split_at_borders
 from recbole_popaware.data.rows import FieldNames, Rows, WindowFields
+from recbole_popaware.data.summary import summarize
 from recbole_popaware.data.targets import GradedPlays, GradedTargets
 from recbole_popaware.errors import UsageError
 
@@ -51,6 +52,17 @@ class HistoryDataset(AtomicDataset):
         self.end_field: str = config["HISTORY_END_FIELD"]
         self.rating_field: str = config["RATING_FIELD"]
         super().__init__(config)
+
+    def __str__(self) -> str:
+        """Users, items and plays; of the positive plays only, once histories are built."""
+        if self.history is None:
+            users, items = (np.asarray(self.inter_feat[field]) for field in (self.uid_field, self.iid_field))
+        else:
+            users = np.repeat(np.arange(self.user_num), np.diff(self.history.starts.numpy()))
+            items = self.history.items.numpy()
+        facts = {**summarize(users, items), "Remain Fields": list(self.field2type)}
+        lines = [f"{set_color(what, 'blue')}: {value}" for what, value in facts.items()]
+        return "\n".join([set_color(self.dataset_name, "pink"), *lines])
 
     @property
     def splits_at_borders(self) -> bool:
@@ -240,8 +252,6 @@ class HistoryDataset(AtomicDataset):
         super()._filter_by_field_value()
         if self.rating_field not in self.inter_feat:
             return
-        if self.field2type[self.rating_field] != FeatureType.FLOAT:
-            raise UsageError(f"data set [{self.dataset_name}]: [{self.rating_field}] must be of type float")
         negative = self.inter_feat[self.rating_field] <= 0
         if not negative.any():
             return

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
+import math
+
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv
 
 from recbole_popaware.errors import UsageError
@@ -16,6 +21,13 @@ _ARROW_TYPES = {
 }
 TYPES = tuple(_ARROW_TYPES)
 
+LARGEST = 1e19
+"""Numbers beyond plus or minus this are refused: models compute in 32 bits, which hold its square."""
+
+_RANGE = f"number between -{LARGEST:g} and {LARGEST:g}"
+_LONGEST_LINE = 1 << 20  # also what Arrow reads at once, which no line may exceed
+_FIRST_ROW = 2  # the header is row 1
+
 
 def read_header(path: str, separator: str, encoding: str) -> dict[str, str]:
     """Read the fields of an atomic file.
@@ -24,24 +36,44 @@ def read_header(path: str, separator: str, encoding: str) -> dict[str, str]:
         Type of each field (``token``, ``token_seq``, ``float``, ``float_seq``) by its name.
 
     Raises:
-        UsageError: If the first line is not a header ``name:type``.
+        UsageError: If the file cannot be read, or the first line is not a header ``name:type`` of names
+            that differ.
     """
     try:
-        with open(path, encoding=encoding) as file:  # noqa: PTH123  # RecBole passes strings
-            head = file.readline().rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not {encoding} text ({error.reason})") from error
+        # A byte order mark is no part of the first name.
+        marked = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+        with open(path, encoding=marked) as file:  # noqa: PTH123  # RecBole passes strings
+            line = file.readline(_LONGEST_LINE)
+    except UnicodeError as error:
+        raise UsageError(f"{path} is not {encoding} text ({getattr(error, 'reason', error)})") from error
+    except (OSError, LookupError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    if not line:
+        raise UsageError(f"{path} is empty")
     fields: dict[str, str] = {}
-    for column in head.split(separator):
+    for column in line.rstrip("\r\n").split(separator):
         name, _, kind = column.partition(":")
-        if kind not in TYPES:
+        if kind not in TYPES or not name or not name.isprintable():
             raise UsageError(
                 f"{path}: the first line must name the columns as name:type with types "
-                f"{', '.join(TYPES)}, but holds [{column}]; convert raw logs with "
+                f"{', '.join(TYPES)}, but holds {_shown(column)}; convert raw logs with "
                 f"python -m dataset_converters"
             )
+        if name in fields:
+            raise UsageError(f"{path}: the first line names the column {_shown(name)} twice; rename one")
         fields[name] = kind
     return fields
+
+
+def check_types(path: str, fields: dict[str, str], wanted: dict[str, str]) -> None:
+    """Check the types of the fields that a file has.
+
+    Raises:
+        UsageError: If one is not as wanted.
+    """
+    for name, kind in wanted.items():
+        if fields.get(name, kind) != kind:
+            raise UsageError(f"{path}: the column [{name}:{fields[name]}] must be of type {kind}")
 
 
 def read_columns(
@@ -61,14 +93,15 @@ def read_columns(
         once), text otherwise; empty places are missing.
 
     Raises:
-        UsageError: If a line has too few or too many columns, or a value is not of its column's type.
+        UsageError: If there are no rows, a line has too few or too many columns, a value is not of its
+            column's type, or a number is infinite, not a number, or beyond :data:`LARGEST`.
     """
     columns = [f"{name}:{fields[name]}" for name in keep]  # as the header has them
     try:
         table = csv.read_csv(
             path,
             # One thread is as fast for files of this kind, and keeps half the memory.
-            read_options=csv.ReadOptions(encoding=encoding, use_threads=False),
+            read_options=csv.ReadOptions(encoding=encoding, use_threads=False, block_size=_LONGEST_LINE),
             parse_options=csv.ParseOptions(delimiter=separator, quote_char=False),
             convert_options=csv.ConvertOptions(
                 column_types={column: _ARROW_TYPES[fields[name]] for column, name in zip(columns, keep)},
@@ -77,15 +110,81 @@ def read_columns(
                 null_values=[""],
             ),
         )
-    except (ValueError, TypeError, LookupError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
+    except (pa.ArrowException, ValueError, TypeError, LookupError, OSError) as error:
+        raise UsageError(f"{path} cannot be read: {explained(str(error))}") from error
+    if not len(table):
+        raise UsageError(f"{path} cannot be read: there is a header but no row")
     table = table.rename_columns(keep)
+    for name in keep:
+        if fields[name] == "float":
+            _check_numbers(path, name, table[name])
     frame = table.to_pandas(split_blocks=True, self_destruct=True)
     del table
     release_memory()
     return frame
 
 
+def split_texts(texts: pd.Series, separator: str, limit: int | None) -> list[np.ndarray]:
+    """Split each text of a ``token_seq`` column into its tokens, the first ``limit`` of them."""
+    return [np.array(parts[:limit], dtype=object) for parts in _parts(texts, separator)]
+
+
+def split_numbers(path: str, texts: pd.Series, separator: str, limit: int | None) -> list[np.ndarray]:
+    """Split each text of a ``float_seq`` column into its numbers, the first ``limit`` of them.
+
+    Raises:
+        UsageError: If a word is not a number, or one that :func:`read_columns` refuses.
+    """
+    sequences = []
+    for row, parts in enumerate(_parts(texts, separator), _FIRST_ROW):
+        numbers = np.array([_number(part) for part in parts[:limit]])
+        for unfit in np.flatnonzero(~(np.abs(numbers) <= LARGEST)):
+            raise UsageError(
+                f"{path}: column [{texts.name}], row {row}: {_shown(parts[unfit])} is no {_RANGE}"
+            )
+        sequences.append(numbers)
+    return sequences
+
+
 def release_memory() -> None:
     """Give back to the system what columns held that are no longer used; Arrow would keep it for itself."""
     pa.default_memory_pool().release_unused()
+
+
+def explained(message: str) -> str:
+    """Say what Arrow or Python complains of, shortly and without control characters."""
+    if "Empty CSV" in message:
+        return "there is a header but no row"
+    if "straddling" in message:
+        return f"a line is longer than {_LONGEST_LINE:,} bytes"
+    return "".join(c if c.isprintable() else " " for c in message[:300])
+
+
+def _parts(texts: pd.Series, separator: str) -> list[list[str]]:
+    return [[part for part in text.split(separator) if part] for text in texts.fillna("")]
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan
+
+
+def _check_numbers(path: str, name: str, column: pa.ChunkedArray) -> None:
+    unfit, first, rows = 0, 0, 0
+    for chunk in column.chunks:
+        fit = pc.less_equal(pc.abs(chunk), LARGEST)  # false for NaN; missing where the value is
+        more = len(chunk) - chunk.null_count - fit.true_count
+        if more and not unfit:
+            first = rows + pc.index(fit, False).as_py()
+        unfit, rows = unfit + more, rows + len(chunk)
+    if unfit:
+        raise UsageError(
+            f"{path}: column [{name}]: {unfit:,} of {rows:,} values are no {_RANGE}, the first in row "
+            f"{first + _FIRST_ROW}: [{column[first]}]; correct them or take their rows out"
+        )
+
+
+def _shown(word: str) -> str:
+    return f"[{ascii(word[:40])[1:-1]}]"

@@ -41,8 +41,9 @@ def _run(given: argparse.Namespace) -> str:
         raise UsageError("--explain prints about one user; leave out --users and --output")
     from recbole_popaware.recommend import recommender, show, writer  # seconds, and --help needs none of it
 
+    inputs = (given.checkpoint, given.users, given.history, given.item_file)
     if output is not None:
-        writer.check_output(output)
+        writer.check_output(output, inputs)
     made = recommender.Recommender(given.checkpoint, rules.topk, options)
     if given.explain is not None:
         return show.explain(made, given.explain)
@@ -56,7 +57,7 @@ def _run(given: argparse.Namespace) -> str:
         table = made.collect(ids, numbers).to_pandas()
         return f"{show.draw(table)}\n\n{told}"
     output = output or DEFAULT_OUTPUT
-    writer.check_output(output)
+    writer.check_output(output, inputs)
     writer.write(output, made.schema, made.tables(ids, numbers))
     return f"{told}\nwritten to {output}"
 

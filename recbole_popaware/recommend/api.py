@@ -37,8 +37,10 @@ def recommend(
     Raises:
         UsageError: If a file cannot be read or written, or a value cannot work.
     """
+    options = options or Options()
     if output is not None:
-        check_output(Path(output))
+        of_users = users if isinstance(users, (str, os.PathLike)) else None
+        check_output(Path(output), [checkpoint, of_users, options.history, options.item_file])
     recommender = Recommender(checkpoint, topk, options)
     ids, numbers = recommender.select(users)
     if output is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from logging import getLogger
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from recbole_popaware.data.reader import read_columns, read_header
+from recbole_popaware.data.reader import explained, read_header
 from recbole_popaware.errors import UsageError
 from recbole_popaware.recommend.options import existing_file
 
@@ -32,20 +33,29 @@ def read_users(file: str | os.PathLike[str]) -> list[str]:
         UsageError: If the file cannot be read, lacks the column or names nobody.
     """
     path = existing_file(file, "users file")
-    if path.suffix in (".parquet", ".csv"):
-        named = _read_texts(path, [USER])[USER].dropna().tolist()
-    else:
-        try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-        except UnicodeDecodeError as error:
-            raise UsageError(f"users file {path} is not utf-8 text ({error.reason})") from error
-        named = [line for line in lines if line.strip()]
+    listed = (
+        _read_texts(path, [USER])[USER] if _is_table(path) else pd.Series(_read_lines(path), dtype=object)
+    )
+    named = listed.dropna()
+    if len(named) < len(listed):
+        logger.warning("%s: %d rows name nobody", path, len(listed) - len(named))
     users = list(dict.fromkeys(named))
     if not users:
         raise UsageError(f"users file {path} names nobody")
     if len(users) < len(named):
         logger.warning("%s: %d users are named again and get one list", path, len(named) - len(users))
     return users
+
+
+def _read_lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"users file {path} is not utf-8 text ({error.reason})") from error
+    except OSError as error:
+        raise UsageError(f"users file {path} cannot be read: {error}") from error
+    # Not splitlines(), which also cuts ids at characters such as U+2028.
+    return [line for line in text.split("\n") if line.strip()]
 
 
 def read_titles(file: str | os.PathLike[str], column: str | None, items: Sequence[str]) -> pa.Array:
@@ -63,15 +73,20 @@ def read_titles(file: str | os.PathLike[str], column: str | None, items: Sequenc
         UsageError: If the file cannot be read or has no such column.
     """
     path = existing_file(file, "item file")
-    names = _column_names(path)
+    names = _header(path)
     if column is None:
         column = next((name for name in _TITLES if name in names), None)
-    if ITEM not in names or column not in names:
+    if ITEM not in names or column not in names or column == ITEM:
         raise UsageError(
             f"item file {path} needs the column {ITEM} and one of titles (say which), but has "
-            f"{', '.join(names)}"
+            f"{explained(', '.join(names))}"
         )
-    frame = _read_texts(path, [ITEM, column]).dropna().drop_duplicates(ITEM)
+    listed = _read_texts(path, [ITEM, column])
+    titled = listed.dropna()
+    frame = titled.drop_duplicates(ITEM)
+    nameless, again = int(listed[ITEM].isna().sum()), len(titled) - len(frame)
+    if nameless or again:
+        logger.warning("%s: %d titles without an item and %d of items named again", path, nameless, again)
     found = frame.set_index(ITEM)[column].reindex(np.asarray(items, dtype=object))
     missing = int(found.iloc[1:].isna().sum())
     if missing:
@@ -79,40 +94,68 @@ def read_titles(file: str | os.PathLike[str], column: str | None, items: Sequenc
     return pa.Array.from_pandas(found, type=pa.string())
 
 
-def _column_names(path: Path) -> list[str]:
-    try:
-        if path.suffix == ".parquet":
-            return list(pq.read_schema(path).names)
-        if path.suffix == ".csv":
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in (".parquet", ".csv")
+
+
+def _header(path: Path) -> dict[str, str]:
+    """What the file calls each of its columns, by their names without the types of atomic files."""
+    if not _is_table(path):
+        return {name: f"{name}:{kind}" for name, kind in read_header(os.fspath(path), "\t", "utf-8").items()}
+    with _complaints_of(path):
+        if path.suffix.lower() == ".parquet":
+            names = pq.read_schema(path).names
+        else:
             with pa_csv.open_csv(path) as reader:
-                return list(reader.schema.names)
-    except (pa.ArrowException, OSError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-    return list(read_header(os.fspath(path), "\t", "utf-8"))
+                names = reader.schema.names
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise UsageError(f"{path}: the first line names the column {explained(twice[0])} twice; rename one")
+    return {name: name for name in names}
 
 
 def _read_texts(path: Path, columns: list[str]) -> pd.DataFrame:
     """Read columns as text: ``007`` stays ``007``, and empty places are missing."""
-    try:
-        if path.suffix == ".parquet":
-            table = pq.read_table(path, columns=columns)
-        elif path.suffix == ".csv":
-            kept = pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(columns, pa.string()),
-                include_columns=columns,
-                strings_can_be_null=True,
-                null_values=[""],
-            )
-            table = pa_csv.read_csv(path, convert_options=kept)
+    header = _header(path)
+    missing = [column for column in columns if column not in header]
+    if missing:
+        raise UsageError(f"{path} lacks the column {missing[0]}")
+    named = [header[column] for column in columns]
+    with _complaints_of(path):
+        if path.suffix.lower() == ".parquet":
+            with pq.ParquetFile(path) as file:
+                table = file.read(columns=named)
         else:
-            frame = read_columns(
-                os.fspath(path), read_header(os.fspath(path), "\t", "utf-8"), columns, "\t", "utf-8"
-            )
-            return frame.astype(object)
-        missing = [column for column in columns if column not in table.column_names]
-        if missing:
-            raise UsageError(f"{path} lacks the column {missing[0]}")
-        texts = [table[column].cast(pa.string()) for column in columns]
-    except (pa.ArrowException, KeyError, OSError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-    return pa.table(texts, names=columns).to_pandas().astype(object)
+            table = _read_csv(path, named)
+    _check_kinds(path, table)
+    with _complaints_of(path):
+        texts = pa.table([table[name].cast(pa.string()) for name in named], names=columns)
+        texts.validate(full=True)  # parquet may hold any bytes as text
+        return texts.to_pandas().astype(object)
+
+
+def _read_csv(path: Path, columns: list[str]) -> pa.Table:
+    kept = pa_csv.ConvertOptions(
+        column_types=dict.fromkeys(columns, pa.string()),
+        include_columns=columns,
+        strings_can_be_null=True,
+        null_values=[""],
+    )
+    atomic = not _is_table(path)
+    layout = pa_csv.ParseOptions(delimiter="\t", quote_char=False) if atomic else None
+    return pa_csv.read_csv(path, parse_options=layout, convert_options=kept)
+
+
+def _check_kinds(path: Path, table: pa.Table) -> None:
+    for name, kind in zip(table.column_names, table.schema.types):
+        if pa.types.is_temporal(kind) or pa.types.is_boolean(kind) or pa.types.is_nested(kind):
+            raise UsageError(f"{path}: the column {name} is of type {kind}, but text or numbers are wanted")
+
+
+@contextmanager
+def _complaints_of(path: Path) -> Iterator[None]:
+    """Tell what is wrong with a file."""
+    try:
+        yield
+    except (pa.ArrowException, KeyError, OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {explained(str(error))}") from error

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from recbole_popaware.data.history import PlayHistory
-from recbole_popaware.data.reader import read_columns, read_header
+from recbole_popaware.data.reader import check_types, explained, read_columns, read_header
 from recbole_popaware.errors import UsageError
 from recbole_popaware.recommend.options import existing_file
 
@@ -85,13 +85,15 @@ def _read_plays(path: Path, dataset: Any) -> pd.DataFrame:
     fields = read_header(os.fspath(path), separator, encoding)
     wanted = {dataset.uid_field: "token", dataset.iid_field: "token", dataset.time_field: "float"}
     for field, kind in wanted.items():
-        if fields.get(field) != kind:
+        if field not in fields:
             raise UsageError(
                 f"history {path} needs the column [{field}:{kind}], but has "
-                f"{', '.join(f'{name}:{of}' for name, of in fields.items())}"
+                f"{explained(', '.join(f'{name}:{of}' for name, of in fields.items()))}"
             )
-    keep = [*wanted, *([dataset.rating_field] if fields.get(dataset.rating_field) == "float" else [])]
-    return read_columns(os.fspath(path), fields, keep, separator, encoding)
+    if dataset.rating_field in fields:
+        wanted[dataset.rating_field] = "float"
+    check_types(os.fspath(path), fields, wanted)
+    return read_columns(os.fspath(path), fields, list(wanted), separator, encoding)
 
 
 def _positive(frame: pd.DataFrame, dataset: Any) -> np.ndarray:

@@ -97,6 +97,6 @@ def existing_file(file: str | os.PathLike[str], what: str) -> Path:
         UsageError: If it is not.
     """
     path = Path(file)
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113  # Path.is_file() raises where a name is too long
         raise UsageError(f"{what} {path} is not there, or is no file")
     return path
