@@ -115,7 +115,7 @@ def test_settings_survive_as_text():
         ({"topk": 0}, "topk"),
         ({"topk": "ten"}, "topk"),
         ({"metrics": ["Beauty"]}, "Beauty"),
-        ({"metrics": 5}, "settings"),
+        ({"metrics": 5}, "a measure"),
         ({"valid_metric": "NDCG@7"}, "valid_metric"),
         ({"valid_metric": "Hit@10"}, "valid_metric"),
         ({"eval_args": "all"}, "eval_args"),
@@ -145,10 +145,10 @@ def test_the_same_key_twice_is_refused():
 
 
 @pytest.mark.parametrize("text", ["epochs: [", "just words"])
-def test_a_broken_property_file_is_refused(tmp_path, text):
+def test_a_broken_property_file_is_refused_by_name(tmp_path, text):
     (tmp_path / "bad.yaml").write_text(text)
     for name in ("bad.yaml", "gone.yaml"):
-        with pytest.raises(UsageError, match="settings cannot work"):
+        with pytest.raises(UsageError, match=name):
             Config("PopSASRec", config_file_list=[str(tmp_path / name)], argv=())
 
 

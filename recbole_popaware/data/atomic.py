@@ -13,7 +13,7 @@ from recbole.utils import FeatureSource, FeatureType
 
 from recbole_popaware.compat import fill_missing, number_tokens
 from recbole_popaware.data.reader import read_columns, read_header, release_memory
-from recbole_popaware.errors import UsageError
+from recbole_popaware.errors import UsageError, shown
 
 logger = getLogger(__name__)
 
@@ -75,6 +75,17 @@ class AtomicDataset(SequentialDataset):
                     f"data set [{self.dataset_name}] holds {n} {what} in {kept} rows "
                     f"({loaded} before filtering); at least 2 are needed"
                 )
+
+    def _filter_by_field_value(self) -> None:
+        for field, kept in (self.config["val_interval"] or {}).items():
+            kind = self.field2type.get(field)
+            wanted = FeatureType.FLOAT if isinstance(kept, str) else FeatureType.TOKEN
+            if kind is not None and kind != wanted:  # stock would drop rows at random
+                raise UsageError(
+                    f"val_interval of [{field}] is [{shown(kept)}], but the field's type is {kind.value}; "
+                    f"float fields need an interval, token fields a list, and sequences are not filtered"
+                )
+        super()._filter_by_field_value()
 
     def _filter_by_inter_num(self) -> None:
         # Stock counts every play in a Python loop, even where its own default lets all pass.
