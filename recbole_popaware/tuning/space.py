@@ -129,7 +129,10 @@ def read_line(line: str) -> Dimension:
         if not values:
             raise ValueError("a choice needs values")
         return Dimension(name, kind, tuple(values))
-    numbers = tuple(float(part) for part in text.split(","))
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"{kind} needs {KINDS[kind]} numbers with commas between") from error
     if len(numbers) != KINDS[kind] or not all(map(math.isfinite, numbers)):
         raise ValueError(f"{kind} needs {KINDS[kind]} numbers with commas between")
     most = 700 if kind == "loguniform" else 1e15  # e ** 710 is no number any more
