@@ -11,7 +11,7 @@ from typing import Any
 
 import recbole.config
 from recbole.evaluator.register import metrics_dict
-from recbole.utils import ModelType
+from recbole.utils import EvaluatorType, ModelType
 
 from recbole_popaware import compat, properties, schema
 from recbole_popaware.distributed import PROCESS_PROPERTIES, join_group
@@ -197,14 +197,23 @@ class Config(recbole.config.Config):
         super()._set_default_parameters()
         final = self.final_config_dict
         final["show_progress"] = bool(final["show_progress"]) and sys.stderr.isatty()
-        name, _, k = str(final["valid_metric"]).lower().partition("@")
-        if name not in {m.lower() for m in final["metrics"]} or k not in map(str, final["topk"]):
+        self._check_measures(final)
+
+    @staticmethod
+    def _check_measures(final: dict[str, Any]) -> None:
+        ranked, modes = final["eval_type"] == EvaluatorType.RANKING, set(final["eval_args"]["mode"].values())
+        name, _, k = final["valid_metric"].lower().partition("@")
+        lengths = list(map(str, final["topk"])) if ranked else [""]
+        if name not in {m.lower() for m in final["metrics"]} or k not in lengths:
+            of_lists = f" @ one of topk {final['topk']}" if ranked else ""
             raise UsageError(
                 f"valid_metric is [{final['valid_metric']}], but must be one of metrics "
-                f"{final['metrics']} @ one of topk {final['topk']}"
+                f"{final['metrics']}{of_lists}"
             )
+        if ranked and "labeled" in modes:
+            raise UsageError("mode labeled in eval_args is not for measures of ranked lists; say mode: full")
         ours = [m for m in final["metrics"] if issubclass(metrics_dict[m.lower()], UserMeasure)]
-        if ours and set(final["eval_args"]["mode"].values()) != {"full"}:
+        if ours and modes != {"full"}:
             raise UsageError(
                 f"{', '.join(ours)} need eval_args mode [full], where the whole catalogue is ranked"
             )

@@ -19,6 +19,7 @@ from recbole_popaware.config import Config
 from recbole_popaware.data.utils import SharedData, create_dataset, data_preparation
 from recbole_popaware.distributed import is_first
 from recbole_popaware.errors import UsageError
+from recbole_popaware.schema.catalogue import check_catalogue
 from recbole_popaware.schema.memory import check_memory
 from recbole_popaware.trainer import read_checkpoint
 from recbole_popaware.utils import get_trainer
@@ -175,6 +176,7 @@ def prepare(config: Config, shared: SharedData | None = None) -> Experiment:
             f"data set [{config['dataset']}] is too small to split: {sizes[0]} rows to train, "
             f"{sizes[1]} to validate, {sizes[2]} to test"
         )
+    check_catalogue(config, dataset.item_num - 1)
     check_memory(config, train_data.sample_size)
     init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
     try:

@@ -44,7 +44,7 @@ class AtomicDataset(SequentialDataset):
 
     def _check_plays(self) -> None:
         for field in (self.uid_field, self.iid_field, self.time_field):
-            if field not in self.inter_feat:
+            if self.inter_feat is None or field not in self.inter_feat:
                 raise UsageError(
                     f"data set [{self.dataset_name}]: the .inter file or load_col lacks the column [{field}]"
                 )
@@ -86,6 +86,16 @@ class AtomicDataset(SequentialDataset):
                     f"float fields need an interval, token fields a list, and sequences are not filtered"
                 )
         super()._filter_by_field_value()
+
+    def _drop_unused_col(self) -> None:
+        needed = (self.uid_field, self.iid_field, self.time_field)
+        for kind, fields in (self.config["unused_col"] or {}).items():
+            if getattr(self, f"{kind}_feat", None) is None or set(fields) & set(needed):
+                raise UsageError(
+                    f"unused_col is {self.config['unused_col']}, but must name kinds of files that are "
+                    f"loaded, and columns other than {', '.join(needed)}"
+                )
+        super()._drop_unused_col()
 
     def _filter_by_inter_num(self) -> None:
         # Stock counts every play in a Python loop, even where its own default lets all pass.

@@ -40,9 +40,9 @@ _DECIMALS = whole(0, 20)
 _GPUS = Check(
     lambda x: isinstance(x, str) and x.isascii() and x.isprintable(), "numbers of GPUs such as 0 or 0,1"
 )
-_COLUMNS = table_of(
-    either(NAMES, one_of("*")), "of the kind of file and its columns, such as {inter: [user_id, item_id]}"
-)
+_KINDS = "of kinds of files and their columns, such as {inter: [user_id, item_id]}"
+_COLUMNS = table_of(either(NAMES, one_of("*")), _KINDS)
+_SOME_COLUMNS = table_of(NAMES, _KINDS)
 _MEASURE = Check(
     lambda x: isinstance(x, str) and x.lower() in metric_types, "a measure that docs/evaluation.md names"
 )
@@ -82,8 +82,8 @@ DATA: dict[str, Check] = {
     "threshold": optional(table_of(number(), "of one field and the least value of a label 1", most=1)),
     "numerical_features": NAMES,
     "load_col": optional(_COLUMNS),
-    "unload_col": optional(_COLUMNS),
-    "unused_col": optional(_COLUMNS),
+    "unload_col": optional(_SOME_COLUMNS),
+    "unused_col": optional(_SOME_COLUMNS),
     "additional_feat_suffix": optional(either(FILE_NAME, list_of(FILE_NAME, "suffixes of files"))),
     "rm_dup_inter": optional(one_of(("first", "last"))),
     "val_interval": optional(
