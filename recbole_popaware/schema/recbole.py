@@ -89,7 +89,8 @@ DATA: dict[str, Check] = {
     "val_interval": optional(
         table_of(
             either(INTERVAL, list_of(TEXT, "tokens, as text", least=1)),
-            "of fields and the values to keep, such as {rating: '[0,3];(5,inf)', user_id: ['a', 'b']}",
+            "of fields and what to keep: an interval such as '[0,3];(5,inf)' of numbers, or a list of "
+            "tokens, as text, such as ['a', 'b']",
         )
     ),
     "filter_inter_by_user_or_item": SWITCH,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from recbole_popaware import schema
 from recbole_popaware.config import Config
 from recbole_popaware.errors import UsageError
-from recbole_popaware.quick_start import run_recbole_popaware
+from recbole_popaware.quick_start import prepare, run_recbole_popaware
 from recbole_popaware.schema import memory, models, recbole
 from recbole_popaware.schema.checks import is_storable
 
@@ -291,6 +291,32 @@ def shop(tmp_path, monkeypatch):
         "dataset": "toy",
         "load_col": {"inter": ["user_id", "item_id", "timestamp", "rating"], "item": "*"},
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"val_interval": {"rating": ["1", "2"]}}, "the field's type is float"),
+        ({"val_interval": {"class": "[0,3]"}}, "the field's type is token"),
+        ({"val_interval": {"vector": "[0,3]"}}, "sequences are not filtered"),
+        ({"val_interval": {"gone": "[0,3]"}}, "gone"),
+        ({"load_col": {"item": ["item_id"]}}, "lacks the column"),
+        ({"unused_col": {"inter": ["item_id"]}}, "unused_col"),
+        ({"unused_col": {"gone": ["x"]}}, "unused_col"),
+        ({"alias_of_item_id": ["gone"]}, "gone"),
+        ({"normalize_field": ["gone"]}, "gone"),
+        ({"topk": [10, 16]}, "15 items to rank"),
+        ({"eval_args": {"mode": "uni99999"}}, "draws 99999 items"),
+        ({"hidden_size": 20_000}, "lower one of them"),
+        ({"MAX_ITEM_LIST_LENGTH": 100_000}, "lower one of them"),
+        ({"negatives": 10**7, "loss_type": "BCE"}, "lower one of them"),
+    ],
+)
+def test_what_does_not_fit_the_data_or_the_machine_is_told(shop, given, told):
+    with pytest.raises(UsageError) as mistake:
+        prepare(Config("PopSASRec", config_dict={**shop, **given}, argv=()))
+    assert told in str(mistake.value)
+    one_line(mistake.value)
 
 
 def accepted(name: str) -> list:
