@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import sys
 from collections.abc import Sequence
@@ -11,28 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import recbole.config
-import yaml
 from recbole.evaluator.register import metrics_dict
-from recbole.utils import ModelType
+from recbole.utils import EvaluatorType, ModelType
 
-from recbole_popaware import compat, properties
+from recbole_popaware import compat, properties, schema
 from recbole_popaware.distributed import PROCESS_PROPERTIES, join_group
 from recbole_popaware.errors import UsageError, did_you_mean
 from recbole_popaware.evaluator.base import UserMeasure
 from recbole_popaware.evaluator.evaluator import register_measures
+from recbole_popaware.literals import parse_literal, plain
 from recbole_popaware.model.losses import LOSS_TYPES
 from recbole_popaware.model.popularity_aware import PopularityAware
+from recbole_popaware.safe_yaml import PlainLoader, read_properties
+from recbole_popaware.schema.rules import check_processes
 from recbole_popaware.utils import get_model
 
 logger = getLogger(__name__)
 
 DEFAULT_DATASET = "demo"
 
-# What RecBole raises for values and files that it cannot use.
-_REFUSALS = (
-    *(ValueError, TypeError, KeyError, AttributeError, RuntimeError, NotImplementedError),
-    *(OSError, yaml.YAMLError),
-)
+# What RecBole raises for values that it cannot use.
+_REFUSALS = (ValueError, TypeError, KeyError, AttributeError, RuntimeError, NotImplementedError, OSError)
 
 
 class Config(recbole.config.Config):
@@ -41,7 +39,9 @@ class Config(recbole.config.Config):
     * ``model`` may name one of our models, and ``dataset`` defaults to the demo data.
     * After RecBole's property files come ours: ``overall.yaml`` and ``protocol/PROTOCOL.yaml`` (sequential
       models), ``model/MODEL.yaml``, ``dataset/DATASET.yaml``, and ``DATASET.yaml`` beside the atomic files.
-    * Values on the command line and in ``config_dict`` are read as Python literals, never evaluated.
+    * Values on the command line and in ``config_dict`` are read as Python literals, never evaluated, and
+      files as plain YAML (:mod:`.safe_yaml`); every value is checked (:mod:`.schema`).
+    * What ``eval_args`` of a sequential model leave out is as in ``properties/overall.yaml``.
     * Progress bars show on terminals only.
     * ``train_neg_sample_args`` is empty by default where the loss is CE, so that it need not be said.
 
@@ -94,6 +94,20 @@ class Config(recbole.config.Config):
         # Stock hands out its module's own lists and appends to them.
         self.parameters = {kind: list(names) for kind, names in self.parameters.items()}
 
+    def _build_yaml_loader(self) -> type[PlainLoader]:
+        return PlainLoader  # stock's makes objects, and changes PyYAML's own loader for everybody
+
+    def _load_config_files(self, file_list: Sequence[str] | None) -> dict[str, Any]:
+        settings: dict[str, Any] = {}
+        for file in file_list or ():
+            settings.update(read_properties(file))
+        return settings
+
+    def _update_internal_config_dict(self, file: str | Path) -> dict[str, Any]:
+        settings = read_properties(file)
+        self.internal_config_dict.update(settings)
+        return settings
+
     def _load_cmd_line(self) -> dict[str, Any]:
         words: dict[str, Any] = {}
         for word in self._argv:
@@ -107,31 +121,42 @@ class Config(recbole.config.Config):
     def _convert_config_dict(self, config_dict: dict[str, Any]) -> dict[str, Any]:
         return {key: _literal(value) for key, value in config_dict.items()}
 
+    def _merge_external_config_dict(self) -> None:
+        super()._merge_external_config_dict()
+        given = self.external_config_dict
+        if type(given.get("dataset")) is int:  # a folder named 2019
+            given["dataset"] = str(given["dataset"])
+        schema.check_values(given)
+        check_processes(given)
+
     def _get_model_and_dataset(self, model: str | type | None, dataset: str | None) -> tuple[str, type, str]:
         model = model or self.external_config_dict.get("model")
         if model is None:
             raise UsageError("no model is named; say --model=PopSASRec, or set `model` in a file")
-        model_class = get_model(model) if isinstance(model, str) else model
         dataset = dataset or self.external_config_dict.get("dataset") or DEFAULT_DATASET
-        return model_class.__name__, model_class, str(dataset)
+        schema.check_values({"model": model, "dataset": dataset})
+        model_class = get_model(model) if isinstance(model, str) else model
+        return model_class.__name__, model_class, dataset
 
     def _load_internal_config_dict(self, model: str, model_class: Any, dataset: str) -> None:
         super()._load_internal_config_dict(model, model_class, dataset)
         if dataset == DEFAULT_DATASET:
             self.internal_config_dict["data_path"] = str(properties.EXAMPLES)
         data_path = self.external_config_dict.get("data_path", self.internal_config_dict["data_path"])
-        files = [
-            properties.FOLDER / "model" / f"{model}.yaml",
+        of_model = properties.FOLDER / "model" / f"{model}.yaml"
+        of_data = [
             properties.FOLDER / "dataset" / f"{dataset}.yaml",
             Path(data_path, dataset, f"{dataset}.yaml"),
         ]
-        if model_class.type == ModelType.SEQUENTIAL:
-            files = [properties.FOLDER / "overall.yaml", *files]
-        self._update_from(files)
+        sequential = model_class.type == ModelType.SEQUENTIAL
+        self._update_from([properties.FOLDER / "overall.yaml", of_model] if sequential else [of_model])
+        self._defaults = dict(self.internal_config_dict)
+        self._update_from(of_data)
         protocol = self.external_config_dict.get("protocol", self.internal_config_dict.get("protocol"))
+        schema.check_values({"protocol": protocol} if protocol is not None else {})
         preset = properties.FOLDER / "protocol" / f"{protocol}.yaml"
         if preset.is_file():  # a preset yields to files about models and data, which may name it
-            self._update_from([preset, *files[1:]])
+            self._update_from([preset, of_model, *of_data])
 
     def _update_from(self, files: Sequence[Path]) -> None:
         for file in files:
@@ -141,11 +166,13 @@ class Config(recbole.config.Config):
     def _get_final_config_dict(self) -> dict[str, Any]:
         final: dict[str, Any] = super()._get_final_config_dict()
         self._warn_of_unknown_names(final)
+        if final["MODEL_TYPE"] == ModelType.SEQUENTIAL and isinstance(final["eval_args"], dict):
+            final["eval_args"] = {**self._defaults["eval_args"], **final["eval_args"]}
         ours = issubclass(self.model_class, PopularityAware)
         if ours or (final.get("loss_type") == "CE" and final["MODEL_TYPE"] == ModelType.SEQUENTIAL):
             final["train_neg_sample_args"] = self.external_config_dict.get("train_neg_sample_args")
+        schema.check(final, self._defaults)
         self._check_training(final, ours)
-        properties.check(final)
         names = {"model": self.model, "dataset": self.dataset}
         lasting = {k: v for k, v in {**final, **names}.items() if k not in PROCESS_PROPERTIES}
         self._settings = {k: _literal(v) for k, v in lasting.items() if _is_plain(v)}
@@ -170,19 +197,30 @@ class Config(recbole.config.Config):
         super()._set_default_parameters()
         final = self.final_config_dict
         final["show_progress"] = bool(final["show_progress"]) and sys.stderr.isatty()
-        name, _, k = str(final["valid_metric"]).lower().partition("@")
-        if name not in {m.lower() for m in final["metrics"]} or k not in map(str, final["topk"]):
+        self._check_measures(final)
+
+    @staticmethod
+    def _check_measures(final: dict[str, Any]) -> None:
+        ranked, modes = final["eval_type"] == EvaluatorType.RANKING, set(final["eval_args"]["mode"].values())
+        name, _, k = final["valid_metric"].lower().partition("@")
+        lengths = list(map(str, final["topk"])) if ranked else [""]
+        if name not in {m.lower() for m in final["metrics"]} or k not in lengths:
+            of_lists = f" @ one of topk {final['topk']}" if ranked else ""
             raise UsageError(
                 f"valid_metric is [{final['valid_metric']}], but must be one of metrics "
-                f"{final['metrics']} @ one of topk {final['topk']}"
+                f"{final['metrics']}{of_lists}"
             )
+        if ranked and "labeled" in modes:
+            raise UsageError("mode labeled in eval_args is not for measures of ranked lists; say mode: full")
         ours = [m for m in final["metrics"] if issubclass(metrics_dict[m.lower()], UserMeasure)]
-        if ours and set(final["eval_args"]["mode"].values()) != {"full"}:
+        if ours and modes != {"full"}:
             raise UsageError(
                 f"{', '.join(ours)} need eval_args mode [full], where the whole catalogue is ranked"
             )
 
     def _init_device(self) -> None:
+        if isinstance(self.final_config_dict["gpu_id"], list):
+            self.final_config_dict["gpu_id"] = ",".join(map(str, self.final_config_dict["gpu_id"]))
         rank = self.final_config_dict.pop("local_rank", None)
         super()._init_device()
         if rank is not None:  # one of several processes, which stock lets meet on GPUs only
@@ -198,19 +236,15 @@ class Config(recbole.config.Config):
 
 
 def _literal(value: Any) -> Any:
-    """Read text as a Python literal; what is none (a word, a path) stays text."""
-    if not isinstance(value, str):
-        return value
+    """Read text as a Python literal; what is none (a word, a path) stays text. Tuples become lists."""
     try:
-        literal = ast.literal_eval(value.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return {"true": True, "false": False}.get(value.lower(), value)
-    plain = literal is None or isinstance(literal, (str, int, float, list, tuple, dict))
-    return literal if plain else value
+        return parse_literal(value) if isinstance(value, str) else plain(value)
+    except ValueError:
+        return {"true": True, "false": False}.get(value.lower(), value) if isinstance(value, str) else value
 
 
 def _is_plain(value: Any) -> bool:
     try:
         return bool(json.loads(json.dumps(value)) == value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return False

@@ -19,6 +19,8 @@ from recbole_popaware.config import Config
 from recbole_popaware.data.utils import SharedData, create_dataset, data_preparation
 from recbole_popaware.distributed import is_first
 from recbole_popaware.errors import UsageError
+from recbole_popaware.schema.catalogue import check_catalogue
+from recbole_popaware.schema.memory import check_memory
 from recbole_popaware.trainer import read_checkpoint
 from recbole_popaware.utils import get_trainer
 
@@ -162,14 +164,20 @@ def prepare(config: Config, shared: SharedData | None = None) -> Experiment:
         dataset = create_dataset(config) if shared is None else shared.dataset(config)
         logger.info(dataset)
         loaders = train_data, valid_data, test_data = data_preparation(config, dataset)
-    except NotImplementedError as error:
-        raise UsageError(f"eval_args [{config['eval_args']}] cannot work: {error}") from error
+    except UsageError:
+        raise
+    except (ValueError, NotImplementedError) as error:  # RecBole's of settings that do not fit the data
+        raise UsageError(f"data set [{config['dataset']}] with these properties: {error}") from error
+    except KeyError as error:
+        raise UsageError(f"data set [{config['dataset']}] lacks the field {error}") from error
     sizes = [len(loader.dataset) for loader in loaders]
     if not (sizes[0] and sizes[2]):
         raise UsageError(
             f"data set [{config['dataset']}] is too small to split: {sizes[0]} rows to train, "
             f"{sizes[1]} to validate, {sizes[2]} to test"
         )
+    check_catalogue(config, dataset.item_num - 1)
+    check_memory(config, train_data.sample_size)
     init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
     try:
         model = config.model_class(config, train_data.dataset).to(config["device"])
@@ -178,7 +186,10 @@ def prepare(config: Config, shared: SharedData | None = None) -> Experiment:
             f"{config['model']} needs the field {error}, which data set [{config['dataset']}] does not load; "
             f"name the features it has in load_col and selected_features"
         ) from error
-    except (ValueError, NotImplementedError, AssertionError, ZeroDivisionError) as error:
+    except (
+        *(ValueError, TypeError, NotImplementedError, AssertionError),
+        *(ArithmeticError, RuntimeError, MemoryError),
+    ) as error:
         raise UsageError(f"{config['model']} refuses its properties: {error}") from error
     model.item_numbering = _item_numbering(dataset)
     logger.info(model)

@@ -38,7 +38,7 @@ def test_words_may_stand_apart_as_in_recbole(toy, capsys, tmp_path):
         ([], "no model is named"),
         (["--model=PopSASRec", "--dataset=gone"], "gone.inter"),
         (["--model=PopSASRec", "--pps_epsilon=-1"], "pps_epsilon is [-1]"),
-        (["--model=PopSASRec", "--n_heads=3"], "refuses its properties"),
+        (["--model=PopSASRec", "--n_heads=3"], "must divide hidden_size"),
         (["--model=PopSASRec", "--loss_type=Hinge"], "loss_type"),
         (["--model=PopBERT4Rec", "--loss_type=Hinge"], "loss_type"),
         (["--model=PopBERT4Rec", "--mask_ratio=0"], "mask_ratio"),

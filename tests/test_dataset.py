@@ -106,8 +106,8 @@ def test_list_fields_can_be_read_row_by_row_without_being_asked_for(tmp_path):
 def test_rows_go_by_exact_time_where_stock_rounds_it(tmp_path):
     start = 1_700_000_000
     plays = [("u", "a", start), ("v", "a", start + 1), ("v", "b", start + 3), ("u", "b", start + 4)]
-    dataset = load(tmp_path, plays, eval_args={"split": {"RS": [1, 1]}, "order": "TO", "group_by": None})
-    earlier, later = dataset.build()
+    dataset = load(tmp_path, plays, eval_args={"split": {"RS": [1, 0, 1]}, "order": "TO", "group_by": None})
+    earlier, _, later = dataset.build()
     assert dataset.field2id_token["user_id"][earlier[0]["user_id"]] == "v"
     assert dataset.field2id_token["user_id"][later[0]["user_id"]] == "u"
 

@@ -21,7 +21,7 @@ from recbole_popaware.data.reader import (
     split_numbers,
     split_texts,
 )
-from recbole_popaware.errors import UsageError
+from recbole_popaware.errors import UsageError, shown
 
 logger = getLogger(__name__)
 
@@ -113,6 +113,27 @@ class AtomicDataset(SequentialDataset):
 
     def _log_left_out(self, rows: int, reason: str) -> None:
         logger.warning("%d rows of [%s] left out, %s", rows, self.dataset_name, reason)
+
+    def _filter_by_field_value(self) -> None:
+        for field, kept in (self.config["val_interval"] or {}).items():
+            kind = self.field2type.get(field)
+            wanted = FeatureType.FLOAT if isinstance(kept, str) else FeatureType.TOKEN
+            if kind is not None and kind != wanted:  # stock would drop rows at random
+                raise UsageError(
+                    f"val_interval of [{field}] is [{shown(kept)}], but the field's type is {kind.value}; "
+                    f"float fields need an interval, token fields a list, and sequences are not filtered"
+                )
+        super()._filter_by_field_value()
+
+    def _drop_unused_col(self) -> None:
+        needed = (self.uid_field, self.iid_field, self.time_field)
+        for kind, fields in (self.config["unused_col"] or {}).items():
+            if getattr(self, f"{kind}_feat", None) is None or set(fields) & set(needed):
+                raise UsageError(
+                    f"unused_col is {self.config['unused_col']}, but must name kinds of files that are "
+                    f"loaded, and columns other than {', '.join(needed)}"
+                )
+        super()._drop_unused_col()
 
     def _filter_by_inter_num(self) -> None:
         # Stock counts every play in a Python loop, even where its own default lets all pass.

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from recbole_popaware import properties
-from recbole_popaware.errors import UsageError
+from recbole_popaware.errors import UsageError, shown
+from recbole_popaware.safe_yaml import read_yaml
 
 FOLDER = properties.FOLDER / "experiments"
 # Names become folders.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ def find_plan(given: str) -> Path:
         UsageError: If there is none.
     """
     for path in (Path(given), FOLDER / f"{given}.yaml"):
-        if path.is_file():
+        if os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises where a name is too long
             return path
     shipped = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
-    raise UsageError(f"experiment file [{given}] is not there; those of the package are {shipped}")
+    raise UsageError(f"experiment file [{shown(given)}] is not there; those of the package are {shipped}")
 
 
 def read_plan(file: Path) -> Plan:
@@ -92,11 +92,11 @@ def read_plan(file: Path) -> Plan:
     Raises:
         UsageError: If it is no YAML, lacks a key, or has one too many.
     """
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"experiment file {file} cannot be read: {error}") from error
     where = f"experiment file {file}"
+    try:
+        content = read_yaml(file)
+    except UsageError as error:
+        raise UsageError(f"experiment file {error}") from error
     content = _table(content, where, ("dataset", "systems"), ("name", "settings", "raw"))
     return Plan(
         name=_name(content.get("name", file.stem), f"{where}: name"),
@@ -125,9 +125,9 @@ def _systems(listed: Any, where: str) -> tuple[System, ...]:
 
 def _system(entry: Any, where: str) -> System:
     content = _table(entry, where, ("name", "model"), ("settings", "base"))
-    where = f"{where} [{content['name']}]"
-    name, model = _name(content["name"], f"{where}: name"), str(content["model"])
-    base = None if content.get("base") is None else str(content["base"])
+    where = f"{where} [{shown(content['name'])}]"
+    name, model = _name(content["name"], f"{where}: name"), _word(content["model"], f"{where}: model")
+    base = None if content.get("base") is None else _word(content["base"], f"{where}: base")
     return System(name, model, _settings(content.get("settings"), where), base)
 
 
@@ -138,7 +138,9 @@ def _raw(content: Any, where: str) -> RawSource | None:
     options = content.get("options") or []
     if not isinstance(options, list):
         raise UsageError(f"{where}: raw: options must be a list of words, such as [--sample-items, 30000]")
-    return RawSource(str(content["get"]), str(content["source"]), tuple(map(str, options)))
+    words = tuple(_word(option, f"{where}: raw: an option") for option in options)
+    get, source = (_word(content[key], f"{where}: raw: {key}") for key in ("get", "source"))
+    return RawSource(get, source, words)
 
 
 def _settings(content: Any, where: str) -> dict[str, Any]:
@@ -159,13 +161,22 @@ def _table(content: Any, where: str, needed: Sequence[str], optional: Sequence[s
         if content.get(key) is None:
             raise UsageError(f"{where} lacks the key [{key}]")
     for key in content:
-        _accept(str(key), [*needed, *optional], f"{where} has the unknown key [{key}]; known are")
+        _accept(str(key), [*needed, *optional], f"{where} has the unknown key [{shown(key)}]; known are")
     return content
 
 
 def _name(value: Any, where: str) -> str:
-    if not _NAME.fullmatch(str(value)):
-        raise UsageError(f"{where} is [{value}], but must be of letters, digits and . _ + -")
+    name = _word(value, where)
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{where} is [{shown(name)}], but must be of letters, digits and . _ + -, 100 of them at most"
+        )
+    return name
+
+
+def _word(value: Any, where: str) -> str:
+    if not isinstance(value, (str, int, float)):
+        raise UsageError(f"{where} is [{shown(value)}], but must be a word")
     return str(value)
 
 

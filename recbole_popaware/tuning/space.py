@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import itertools
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recbole_popaware.errors import UsageError
+from recbole_popaware.errors import UsageError, shown
+from recbole_popaware.literals import parse_literal
+from recbole_popaware.safe_yaml import read_text
 
 # Numbers that follow each kind; a choice is followed by a list.
 KINDS = {"choice": 0, "uniform": 2, "loguniform": 2, "quniform": 3}
@@ -92,9 +93,9 @@ def read_space(file: str | Path) -> Space:
         UsageError: If the file is not there, empty, or has a bad line.
     """
     try:
-        lines = Path(file).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"params_file [{file}] cannot be read: {error}") from error
+        lines = read_text(file).splitlines()
+    except UsageError as error:
+        raise UsageError(f"params_file {error}") from error
     found: dict[str, Dimension] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -103,8 +104,8 @@ def read_space(file: str | Path) -> Space:
             dimension = read_line(line)
             if dimension.name in found:
                 raise ValueError(f"{dimension.name} has a line already")
-        except (ValueError, SyntaxError, TypeError) as error:
-            raise UsageError(f"{file}, line {number} [{line.strip()}]: {error}") from error
+        except ValueError as error:
+            raise UsageError(f"{file}, line {number} [{shown(line.strip())}]: {error}") from error
         found[dimension.name] = dimension
     if not found:
         raise UsageError(
@@ -128,9 +129,15 @@ def read_line(line: str) -> Dimension:
         if not values:
             raise ValueError("a choice needs values")
         return Dimension(name, kind, tuple(values))
-    numbers = tuple(float(part) for part in text.split(","))
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"{kind} needs {KINDS[kind]} numbers with commas between") from error
     if len(numbers) != KINDS[kind] or not all(map(math.isfinite, numbers)):
         raise ValueError(f"{kind} needs {KINDS[kind]} numbers with commas between")
+    most = 700 if kind == "loguniform" else 1e15  # e ** 710 is no number any more
+    if any(abs(number) > most for number in numbers):
+        raise ValueError(f"the numbers of {kind} must lie between -{most:g} and {most:g}")
     if not numbers[0] < numbers[1] or (numbers[2:] and numbers[2] <= 0):
         raise ValueError("the first number must be less than the second, and a step above 0")
     return Dimension(name, kind, numbers)
@@ -138,9 +145,9 @@ def read_line(line: str) -> Dimension:
 
 def _literal_list(text: str) -> list[Any]:
     try:
-        values = ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError) as error:
+        values = parse_literal(text)
+    except ValueError as error:
         raise ValueError("a choice needs a list such as [1, 2] or ['CE', 'BPR'], words in quotes") from error
-    if not isinstance(values, (list, tuple)):
+    if not isinstance(values, list):
         raise ValueError("a choice needs a list such as [1, 2]")
-    return list(values)
+    return values

@@ -1,0 +1,104 @@
+"""What the properties of models, and those that this package adds to RecBole's, may be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from recbole_popaware.data.targets import TARGETS
+from recbole_popaware.data.temporal_split import KEPT_USERS, TRAIN_UNTIL
+from recbole_popaware.model.negatives import DISTRIBUTIONS
+from recbole_popaware.model.popularity_aware import HEADS
+from recbole_popaware.model.recency_head import LEARNABLE
+from recbole_popaware.schema.checks import (
+    ANYTHING,
+    NAME,
+    NAMES,
+    PATH,
+    SWITCH,
+    TEXT,
+    Check,
+    either,
+    is_number,
+    list_of,
+    number,
+    one_of,
+    optional,
+    whole,
+)
+
+TRAIN_TARGETS = ("all", "next")
+PROTOCOLS = ("corrected", "paper")
+ACTIVATIONS = ("gelu", "relu", "swish", "tanh", "sigmoid")
+
+_SHARE = number(0, below=1)
+# float32 holds the least, and its logarithm.
+_EPSILON = Check(number(1e-30, 1e6).accepts, "a number above 0, from 1e-30 to 1e6")
+
+TRANSFORMERS: dict[str, Check] = {
+    "n_layers": whole(1, 1000),
+    "n_heads": whole(1, 1000),
+    "hidden_size": whole(1, 100_000),
+    "inner_size": whole(1, 1_000_000),
+    "embedding_size": whole(1, 100_000),
+    "hidden_dropout_prob": _SHARE,
+    "attn_dropout_prob": _SHARE,
+    "dropout_prob": number(0, 1),
+    "hidden_act": one_of(ACTIVATIONS),
+    "layer_norm_eps": number(most=1, above=0),
+    "initializer_range": number(most=100, above=0),
+    "mask_ratio": number(most=1, above=0),
+    "ft_ratio": number(0, 1),
+}
+
+OURS: dict[str, Check] = {
+    "popularity_head": one_of(HEADS),
+    "pps_epsilon": _EPSILON,
+    "pps_history": either(one_of(("window", "full")), whole(1)),
+    "pps_learn": list_of(one_of(LEARNABLE), ", ".join(LEARNABLE), most=len(LEARNABLE)),
+    "pps_decay": optional(number(0, 100)),
+    "pps_offset": optional(number(0, 1e9)),
+    "pps_age": one_of(("plays", "hours")),
+    "pps_learning_rate": optional(number(above=0)),
+    "learn_network_weight": SWITCH,
+    "network_weights": list_of(number(0, 1e6), "at most 100 numbers from 0 to 1000000", most=100),
+    "share_embeddings": SWITCH,
+    "train_targets": one_of(TRAIN_TARGETS),
+    "train_horizon": whole(1, 1_000_000),
+    "negatives": whole(1, 10**7),
+    "negative_sampling": one_of(DISTRIBUTIONS),
+    "shared_negatives": either(SWITCH, one_of(("window",))),
+    "gbce_t": number(0, 1),
+    "mask_last": number(0, 1),
+    "history_window": optional(whole(1)),
+    "window_fields": NAMES,
+    "resume_from": optional(PATH),
+    "tensorboard_dir": optional(PATH),
+    "protocol": one_of(PROTOCOLS),
+    "kept_users": one_of(KEPT_USERS),
+    "train_until": one_of(TRAIN_UNTIL),
+    "valid_users": optional(whole(1)),
+    "targets": one_of(TARGETS),
+    "mask_history": SWITCH,
+    "save_per_user": SWITCH,
+    "novelty_epsilon": _EPSILON,
+    **{f"{field}_FIELD": NAME for field in ("HISTORY_END", "NEXT_ITEMS", "TARGET_ITEMS", "TARGET_GAINS")},
+}
+
+
+def like(default: Any) -> Check:
+    """Accept values of the kind of a default, for properties of RecBole's other models."""
+    if isinstance(default, bool):
+        return SWITCH
+    if isinstance(default, int):
+        return either(number(-1e9, 1e9), SWITCH)  # RecBole writes weights such as 2.0 as 2, and switches as 1
+    if isinstance(default, float):
+        return number()
+    if isinstance(default, str):
+        return TEXT
+    if isinstance(default, list):
+        numbers = bool(default) and all(map(is_number, default))
+        return list_of(number(), "numbers") if numbers else list_of(ANYTHING, "values")
+    if isinstance(default, Mapping):
+        return Check(lambda x: isinstance(x, Mapping), "a table")
+    return ANYTHING
