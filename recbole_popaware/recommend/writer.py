@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Callable
 
@@ -14,6 +12,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from recbole_popaware.errors import UsageError
+from recbole_popaware.files import check_file, replacing
 
 _ROW_GROUP = 1 << 17
 
@@ -31,11 +30,8 @@ def write(path: Path, schema: pa.Schema, tables: Tables) -> None:
     Raises:
         UsageError: If the file cannot be written; nothing is left then.
     """
-    try:
-        with _replaced_at_the_end(path) as file:
-            _FORMATS[path.suffix](file, schema, tables)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error}") from error
+    with replacing(path) as part, part.open("wb") as file:
+        _FORMATS[path.suffix](file, schema, tables)
 
 
 def check_output(path: Path) -> None:
@@ -46,23 +42,7 @@ def check_output(path: Path) -> None:
     """
     if path.suffix not in _FORMATS:
         raise UsageError(f"output [{path}] must end in {', '.join(_FORMATS)}")
-    if path.is_dir():
-        raise UsageError(f"output [{path}] is a folder; name a file")
-    if not path.parent.is_dir():
-        raise UsageError(f"output [{path}]: the folder {path.parent} is not there")
-    if not os.access(path.parent, os.W_OK):
-        raise UsageError(f"output [{path}]: the folder {path.parent} cannot be written to")
-
-
-@contextmanager
-def _replaced_at_the_end(path: Path) -> Iterator[Any]:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with unfinished.open("wb") as file:
-            yield file
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    check_file(path, "output")
 
 
 def _write_parquet(file: Any, schema: pa.Schema, tables: Tables) -> None:
