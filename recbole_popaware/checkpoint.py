@@ -19,7 +19,7 @@ from recbole_popaware.errors import UsageError
 from recbole_popaware.files import replacing
 from recbole_popaware.trust import keep_harmless
 
-_STOCK_CONFIG = b"recbole.config.configurator"
+_STOCK_CONFIGS = (b"recbole.config.configurator", b"recbole_popaware.config")  # ours by a trainer of theirs
 
 
 def _is_whole(least: int) -> Callable[[Any], bool]:
@@ -103,13 +103,14 @@ def read_checkpoint(
     try:
         checkpoint = torch.load(path, map_location=device, weights_only=not trust_pickle)
     except pickle.UnpicklingError as error:
-        advice = (
-            "as stock RecBole's checkpoints do; if you trust where it comes from, call "
-            "load_data_and_model(..., trust_pickle=True)"
-        )
+        what_to_do = "it is no checkpoint of this package"
+        if any(config in pickled for config in _STOCK_CONFIGS):
+            what_to_do = (
+                "stock RecBole's checkpoints do that; if you trust where it comes from, call "
+                "load_data_and_model(..., trust_pickle=True)"
+            )
         raise UsageError(
-            f"{path} holds pickled objects, and reading them can run code"
-            f"{f', {advice}' if _STOCK_CONFIG in pickled else '; it is no checkpoint of this package'}"
+            f"{path} holds pickled objects, and reading them can run code; {what_to_do}"
         ) from error
     except Exception as error:  # a parser at work on whatever bytes there are
         raise UsageError(f"checkpoint {path} is damaged ({_short(error)})") from error
@@ -204,7 +205,9 @@ def _read_archive(path: Path) -> bytes:
     try:
         with ZipFile(path) as archive:
             entries = archive.infolist()
-            inner = [e.filename for e in entries if e.filename.endswith("/data.pkl") or e.filename == "data.pkl"]
+            inner = [
+                e.filename for e in entries if e.filename.endswith("/data.pkl") or e.filename == "data.pkl"
+            ]
             if inner and all(entry.compress_type == ZIP_STORED for entry in entries):
                 damaged = archive.testzip()
                 if damaged is None:

@@ -58,6 +58,7 @@ class Config(recbole.config.Config):
     """
 
     parameters: dict[str, list[str]]
+    internal_config_dict: dict[str, Any]
 
     def __init__(
         self,

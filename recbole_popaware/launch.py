@@ -51,6 +51,7 @@ def run(request: Request, topology: Topology) -> dict[str, Any] | None:
     """
     if topology.is_one_process:
         return train_and_evaluate(request.config())
+    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # it names whom it ends
     request.config()  # mistakes are told before anything starts
     results = get_context("spawn").SimpleQueue()
     arguments = (request, topology.as_properties(), results)

@@ -1,7 +1,7 @@
 """The log of a run: in a file of its own from the start, on the console once there is nothing to mend.
 
-A mistake in settings or data is told in one line, and hundreds of lines of settings would hide it. So what goes
-to the console waits until :func:`show`, or until the run has ended in any way but by a mistake.
+A mistake in settings or data is told in one line, and hundreds of lines of settings would hide it. So what
+goes to the console waits until :func:`show`, or until the run has ended in any way but by a mistake.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from logging.handlers import MemoryHandler
 from pathlib import Path
 from typing import Any
 
-import colorlog
+import colorlog  # comes with RecBole
 
 from recbole_popaware.errors import UsageError
 from recbole_popaware.files import check_folder, unique_name

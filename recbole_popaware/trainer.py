@@ -38,7 +38,7 @@ class TrainerAdapter(ValidationCurves, WeightTrials, DistributedTraining):
     Stock pickles its ``Config`` into a checkpoint. Ours holds the settings as JSON text, loads with
     ``weights_only=True``, and replaces the old file in one step. It also knows what training needs to go on
     as if it had not stopped: the state of the random numbers, the losses and the best result so far.
-    Two trainings never have a checkpoint of the same name, and one that has become senseless ends in one line.
+    No two trainings have a checkpoint of the same name, and one whose loss is no number ends in one line.
     """
 
     config: Any
@@ -75,7 +75,10 @@ class TrainerAdapter(ValidationCurves, WeightTrials, DistributedTraining):
         self._generator = train_data.generator
         if self._resumed is not None:
             restore_random_state(self._resumed, self._generator, self.saved_model_file)
-        with torch.autograd.set_detect_anomaly(False), one_line("training has to stop, a file is not written"):
+        with (
+            torch.autograd.set_detect_anomaly(False),
+            one_line("training has to stop, a file is not written"),
+        ):
             return super().fit(train_data, *args, **kwargs)  # type: ignore[misc]
 
     def _valid_epoch(self, *args: Any, **kwargs: Any) -> Any:

@@ -44,8 +44,8 @@ def create_dataset(config: Any) -> Any:
         )
     if not Path(config["data_path"]).is_dir():  # stock would download it
         raise UsageError(
-            f"data set [{config['dataset']}] is not there: expected the folder {config['data_path']}; name the "
-            f"folder above it with --data_path"
+            f"data set [{config['dataset']}] is not there: expected the folder {config['data_path']}; name "
+            f"the one above it with --data_path"
         )
     of_knowledge = config["MODEL_TYPE"] == ModelType.KNOWLEDGE
     return (own_class or (KnowledgeBasedDataset if of_knowledge else Dataset))(config)

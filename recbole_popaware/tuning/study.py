@@ -14,8 +14,8 @@ from recbole_popaware.data.utils import SharedData, data_properties
 from recbole_popaware.errors import UsageError, did_you_mean
 from recbole_popaware.launch import Request
 from recbole_popaware.quick_start import prepare
-from recbole_popaware.tuning.objective import Task, objective_function
 from recbole_popaware.tensorboard import ROOT
+from recbole_popaware.tuning.objective import Task, objective_function
 from recbole_popaware.tuning.results import Results, Trial, trials_folder
 from recbole_popaware.tuning.space import Space
 
