@@ -73,6 +73,8 @@ def check_folder(folder: str | os.PathLike[str], what: str) -> Path:
         UsageError: If it cannot be written to.
     """
     folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{what} [{folder}] is a file; name a folder")
     with one_line(f"{what} [{folder}] cannot be written to"):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:

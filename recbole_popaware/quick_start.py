@@ -191,6 +191,10 @@ def prepare(config: Config, shared: SharedData | None = None) -> Experiment:
         loaders = train_data, valid_data, test_data = data_preparation(config, dataset)
     except NotImplementedError as error:
         raise UsageError(f"eval_args [{config['eval_args']}] cannot work: {error}") from error
+    except UsageError:
+        raise
+    except ValueError as error:  # RecBole's own words for data that cannot work
+        raise UsageError(f"data set [{config['dataset']}] cannot be used: {error}") from error
     sizes = [len(loader.dataset) for loader in loaders]
     if not (sizes[0] and sizes[2]):
         raise UsageError(

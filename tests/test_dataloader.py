@@ -67,13 +67,6 @@ def test_recbole_s_loaders_serve_recbole_s_splits(timelines):
     assert type(build("MostPop", timelines).test_data) is MultiTargetEvalDataLoader
 
 
-def test_saved_loaders_of_another_split_are_refused(timelines):
-    run_recbole_popaware("MostPop", config_dict={**timelines, "save_dataloaders": True})
-    assert type(build("MostPop", timelines).test_data) is MultiTargetEvalDataLoader
-    with pytest.raises(UsageError, match="targets: all, not next"):
-        build("MostPop", timelines, targets="next")
-
-
 @pytest.mark.parametrize("horizon", [1, 3, 1000])
 def test_targets_lie_within_the_horizon_and_the_training_part(timelines, horizon):
     experiment = build("PopSASRec", timelines, train_horizon=horizon, MAX_ITEM_LIST_LENGTH=4)

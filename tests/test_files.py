@@ -10,7 +10,14 @@ import pytest
 
 from recbole_popaware import files
 from recbole_popaware.errors import UsageError
-from recbole_popaware.files import check_file, check_folder, held_alone, remove_leftovers, replacing, unique_name
+from recbole_popaware.files import (
+    check_file,
+    check_folder,
+    held_alone,
+    remove_leftovers,
+    replacing,
+    unique_name,
+)
 
 ROOT = Path(__file__).parent.parent
 WRITING = """
@@ -66,12 +73,14 @@ def test_a_folder_is_one_s_own_until_one_dies(writer, tmp_path):
 def test_a_file_is_whole_or_as_it_was(tmp_path, error):
     old = tmp_path / "old.txt"
     old.write_text("before")
-    with (
-        pytest.raises(UsageError if isinstance(error, OSError) else type(error)) as raised,
-        replacing(old) as part,
-    ):
-        part.write_text("half")
-        raise error
+
+    def write():
+        with replacing(old) as part:
+            part.write_text("half")
+            raise error
+
+    with pytest.raises(UsageError if isinstance(error, OSError) else type(error)) as raised:
+        write()
     if isinstance(error, OSError):
         assert str(raised.value) == f"{old} cannot be written: No space left on device"
     assert [file.name for file in tmp_path.iterdir()] == ["old.txt"]
@@ -123,8 +132,12 @@ def test_names_differ_within_a_second_whatever_the_seeds():
 
 def test_places_that_cannot_be_written_to_are_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    for place in ("/proc/x", tmp_path / "file", tmp_path / "file" / "x"):
-        with pytest.raises(UsageError, match=r"^logs \[.*\] cannot be written to: "):
+    for place, told in (
+        ("/proc/x", "cannot be written to: "),
+        (tmp_path / "file", "is a file"),
+        (tmp_path / "file" / "x", "cannot be written to: "),
+    ):
+        with pytest.raises(UsageError, match=rf"^logs \[.*\] {told}"):
             check_folder(place, "logs")
     for place in (tmp_path, tmp_path / "gone" / "x", "/proc/x"):
         with pytest.raises(UsageError, match="output"):
