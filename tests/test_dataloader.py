@@ -7,7 +7,6 @@ from recbole.data.dataloader import FullSortEvalDataLoader
 from test_parts import GTS, TIMELINES, plays_of
 
 from recbole_popaware.data.dataloader import MultiTargetEvalDataLoader, pad_rows
-from recbole_popaware.errors import UsageError
 from recbole_popaware.quick_start import run_recbole_popaware
 
 

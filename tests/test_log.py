@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import logging
 import re
 import subprocess
@@ -16,16 +17,22 @@ from recbole_popaware.errors import UsageError
 from recbole_popaware.quick_start import run_recbole_popaware
 
 
-@pytest.fixture
-def bare(monkeypatch):
-    """A root logger as a command finds it, without pytest's handlers."""
-    root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", [])
-    monkeypatch.setattr(logging, "captureWarnings", lambda _: None)
-    level = root.level
-    yield root
-    log.forget()
-    root.setLevel(level)
+def bare(test):
+    """Give a test a root logger as a command finds it, without pytest's handlers."""
+
+    @functools.wraps(test)
+    def with_bare_root(*args, **kwargs):
+        root = logging.getLogger()
+        before, level, capture = root.handlers, root.level, logging.captureWarnings
+        root.handlers, logging.captureWarnings = [], lambda _: None
+        try:
+            test(*args, **kwargs)
+        finally:
+            log.forget()
+            root.handlers, logging.captureWarnings = before, capture
+            root.setLevel(level)
+
+    return with_bare_root
 
 
 CONFIG = {"model": "M", "dataset": "d", "state": "INFO"}
@@ -43,18 +50,20 @@ def work(error=None, shown=False):
             raise error
 
 
-def test_a_mistake_leaves_the_console_to_its_line_and_the_file_has_all(bare, capsys):
+@bare
+def test_a_mistake_leaves_the_console_to_its_line_and_the_file_has_all(capsys):
     with pytest.raises(UsageError):
         work(UsageError("wrong"))
     assert capsys.readouterr().err == ""
-    assert not bare.handlers
+    assert not logging.getLogger().handlers
     (file,) = Path("log", "M").iterdir()
     lines = file.read_text().splitlines()
     assert [line.split("  ")[-1] for line in lines] == ["an early warning", "settings"]
 
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt(), RuntimeError("a bug")])
-def test_whatever_else_ends_a_run_shows_what_was_kept_back(bare, capsys, error):
+@bare
+def test_whatever_else_ends_a_run_shows_what_was_kept_back(capsys, error):
     if error is None:
         work()
     else:
@@ -64,13 +73,15 @@ def test_whatever_else_ends_a_run_shows_what_was_kept_back(bare, capsys, error):
     assert re.fullmatch(r".* WARNING  an early warning\n.* INFO  settings\n", told)
 
 
-def test_once_shown_lines_come_at_once(bare, capsys):
+@bare
+def test_once_shown_lines_come_at_once(capsys):
     with pytest.raises(UsageError):
         work(UsageError("in the third epoch"), shown=True)
     assert "settings" in capsys.readouterr().err
 
 
-def test_the_level_is_that_of_the_settings(bare, capsys):
+@bare
+def test_the_level_is_that_of_the_settings(capsys):
     log.hold()
     logging.getLogger("a").warning("an early warning")
     log.init_logger({**CONFIG, "state": "error"})
@@ -78,7 +89,8 @@ def test_the_level_is_that_of_the_settings(bare, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_two_runs_in_one_second_have_a_file_each(bare):
+@bare
+def test_two_runs_in_one_second_have_a_file_each():
     for n in range(3):
         log.init_logger(CONFIG)
         logging.getLogger("a").info("run %d", n)
@@ -86,24 +98,28 @@ def test_two_runs_in_one_second_have_a_file_each(bare):
     assert texts == ["run 0\n", "run 1\n", "run 2\n"]
 
 
-def test_handlers_of_others_stay_alone(bare, capsys):
-    mine = logging.NullHandler()
-    bare.addHandler(mine)
+@bare
+def test_handlers_of_others_stay_alone(capsys):
+    root, mine = logging.getLogger(), logging.NullHandler()
+    root.addHandler(mine)
     log.hold()
     log.init_logger(CONFIG)
     log.show()
-    assert [handler for handler in bare.handlers if handler is mine]
-    assert len(bare.handlers) == 2
+    assert root.handlers[0] is mine
+    assert len(root.handlers) == 2
     assert capsys.readouterr().err == ""
 
 
-def test_a_log_on_a_full_disk_ends_the_run_in_one_line(bare, monkeypatch):
+@bare
+def test_a_log_on_a_full_disk_ends_the_run_in_one_line(monkeypatch):
     log.init_logger(CONFIG)
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    (file,) = (handler for handler in bare.handlers if isinstance(handler, logging.FileHandler))
+    (file,) = (
+        handler for handler in logging.getLogger().handlers if isinstance(handler, logging.FileHandler)
+    )
     monkeypatch.setattr(file.stream, "flush", full, raising=False)
     with pytest.raises(UsageError, match="cannot be written: No space left"):
         logging.getLogger("a").info("more")
