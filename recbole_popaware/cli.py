@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from recbole_popaware import __version__
@@ -69,21 +72,52 @@ def exit_code(work: Callable[[], str], interrupted: str = "interrupted") -> int:
         0; 2 for a mistake of the user or a library that is missing; 130 if interrupted.
     """
     warnings.filterwarnings("ignore", module=r"recbole\.")  # RecBole's to mend, not the user's
+    mistake = ""
     try:
-        told = work()
+        with interrupted_when_terminated():
+            told = _quietly(work)
     except ModuleNotFoundError as error:
         version = ".".join(map(str, sys.version_info[:2]))
-        print(f"error: {error}, for Python {version}; see 'Installing' in README.md", file=sys.stderr)
-        return 2
-    except UsageError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        mistake = f"{error}, for Python {version}; see 'Installing' in README.md"
+    except (UsageError, OSError) as error:
+        mistake = " ".join(str(error).split())
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         return 130
+    if mistake:
+        print(f"error: {mistake}", file=sys.stderr)
+        return 2
     if told:
         print(told)
     return 0
+
+
+def _quietly(work: Callable[[], str]) -> str:
+    """Work, with warnings kept back where they would hide a mistake."""
+    try:
+        from recbole_popaware import log
+    except ModuleNotFoundError:  # the work will say what is missing
+        return work()
+    log.hold()
+    with log.quiet_if_refused():
+        return work()
+
+
+@contextmanager
+def interrupted_when_terminated() -> Iterator[None]:
+    """Treat SIGTERM like Ctrl-C, so that what is unfinished goes."""
+
+    def interrupt(number: int, frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def carry_out(known: argparse.Namespace, properties: Sequence[str]) -> str:

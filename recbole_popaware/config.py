@@ -14,7 +14,7 @@ from recbole.evaluator.register import metrics_dict
 from recbole.utils import EvaluatorType, ModelType
 
 from recbole_popaware import compat, properties, schema
-from recbole_popaware.distributed import PROCESS_PROPERTIES, join_group
+from recbole_popaware.distributed import join_group
 from recbole_popaware.errors import UsageError, did_you_mean
 from recbole_popaware.evaluator.base import UserMeasure
 from recbole_popaware.evaluator.evaluator import register_measures
@@ -23,6 +23,7 @@ from recbole_popaware.model.losses import LOSS_TYPES
 from recbole_popaware.model.popularity_aware import PopularityAware
 from recbole_popaware.safe_yaml import PlainLoader, read_properties
 from recbole_popaware.schema.rules import check_processes
+from recbole_popaware.trust import PROCESS_PROPERTIES, keep_harmless, refuse_pickles
 from recbole_popaware.utils import get_model
 
 logger = getLogger(__name__)
@@ -57,6 +58,7 @@ class Config(recbole.config.Config):
     """
 
     parameters: dict[str, list[str]]
+    internal_config_dict: dict[str, Any]
 
     def __init__(
         self,
@@ -161,7 +163,10 @@ class Config(recbole.config.Config):
     def _update_from(self, files: Sequence[Path]) -> None:
         for file in files:
             if file.is_file():
-                self._update_internal_config_dict(file)
+                before = dict(self.internal_config_dict)
+                loaded = self._update_internal_config_dict(file) or {}
+                if properties.FOLDER not in file.parents:  # it came with the data
+                    self.internal_config_dict = {**before, **keep_harmless(loaded, file)}
 
     def _get_final_config_dict(self) -> dict[str, Any]:
         final: dict[str, Any] = super()._get_final_config_dict()
@@ -173,6 +178,7 @@ class Config(recbole.config.Config):
             final["train_neg_sample_args"] = self.external_config_dict.get("train_neg_sample_args")
         schema.check(final, self._defaults)
         self._check_training(final, ours)
+        refuse_pickles(final)
         names = {"model": self.model, "dataset": self.dataset}
         lasting = {k: v for k, v in {**final, **names}.items() if k not in PROCESS_PROPERTIES}
         self._settings = {k: _literal(v) for k, v in lasting.items() if _is_plain(v)}

@@ -10,10 +10,8 @@ from torch import Tensor, distributed
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data.distributed import DistributedSampler
 
+from recbole_popaware.checkpoint import load_weights, read_checkpoint
 from recbole_popaware.errors import UsageError
-
-# Properties of one process, not of what it computes; checkpoints leave them out.
-PROCESS_PROPERTIES = ("nproc", "world_size", "ip", "port", "offset", "local_rank")
 
 
 class Topology(NamedTuple):
@@ -134,20 +132,20 @@ class DistributedTraining:
         model_file: Any = None,
         show_progress: bool = False,
     ) -> Any:
-        """Evaluate as stock does, on every row once."""
-        if self.config["single_spec"] or not eval_data:
-            return super().evaluate(eval_data, load_best_model, model_file, show_progress)  # type: ignore[misc]
-        if load_best_model:
+        """Evaluate as stock does, on every row once; the weights are read as any checkpoint is."""
+        if eval_data and load_best_model:
             self._share_weights(model_file or self.saved_model_file)
-        self.eval_collector.n_rows = eval_data.sample_size
+        if eval_data and not self.config["single_spec"]:
+            self.eval_collector.n_rows = eval_data.sample_size
         return super().evaluate(eval_data, False, None, show_progress)  # type: ignore[misc]
 
     def _share_weights(self, file: str) -> None:
         if is_first(self.config):
-            checkpoint = torch.load(file, map_location=self.config["device"], weights_only=True)
-            self.model.load_state_dict(checkpoint["state_dict"])
-        for weight in self.model.state_dict().values():
-            distributed.broadcast(weight, src=0)
+            checkpoint = read_checkpoint(file, self.config["device"])
+            load_weights(self.model, checkpoint, f"{file} does not fit the model")
+        if not self.config["single_spec"]:
+            for weight in self.model.state_dict().values():
+                distributed.broadcast(weight, src=0)
 
     def _map_reduce(self, result: dict[str, float], num_sample: int) -> dict[str, float]:
         return result  # of all rows already

@@ -15,6 +15,7 @@ from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 from recbole_popaware.config import Config
 from recbole_popaware.distributed import Topology
 from recbole_popaware.errors import UsageError
+from recbole_popaware.log import hold, quiet_if_refused
 from recbole_popaware.quick_start import train_and_evaluate
 
 
@@ -50,6 +51,7 @@ def run(request: Request, topology: Topology) -> dict[str, Any] | None:
     """
     if topology.is_one_process:
         return train_and_evaluate(request.config())
+    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # it names whom it ends
     request.config()  # mistakes are told before anything starts
     results = get_context("spawn").SimpleQueue()
     arguments = (request, topology.as_properties(), results)
@@ -77,8 +79,10 @@ def _run_process(local_rank: int, request: Request, properties: dict[str, Any], 
     first = not local_rank + properties["offset"]
     if not first:
         logging.disable()
+    hold()
     try:
-        result = train_and_evaluate(request.config(**properties, local_rank=local_rank))
+        with quiet_if_refused():
+            result = train_and_evaluate(request.config(**properties, local_rank=local_rank))
     except UsageError as error:
         results.put(str(error))
         raise SystemExit(2) from error

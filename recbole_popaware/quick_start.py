@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from logging import getLogger
 from pathlib import Path
+from pickle import UnpicklingError
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, Callable
 
-from recbole.utils import init_logger, init_seed
+from recbole.utils import init_seed
 
+from recbole_popaware import log as run_log
+from recbole_popaware import tensorboard
+from recbole_popaware.checkpoint import load_weights, read_checkpoint, read_settings
 from recbole_popaware.config import Config
 from recbole_popaware.data.utils import SharedData, create_dataset, data_preparation
 from recbole_popaware.distributed import is_first
 from recbole_popaware.errors import UsageError
+from recbole_popaware.files import check_folder, one_line, replacing
 from recbole_popaware.schema.catalogue import check_catalogue
 from recbole_popaware.schema.memory import check_memory
-from recbole_popaware.trainer import read_checkpoint
+from recbole_popaware.trust import no_pickles
 from recbole_popaware.utils import get_trainer
 
 logger = getLogger(__name__)
@@ -91,10 +96,26 @@ def train(
         on_epoch: Called after each validation with the epoch, from 0, and its score.
     """
     init_seed(config["seed"], config["reproducibility"])
+    with run_log.quiet_if_refused():
+        if is_first(config):
+            run_log.init_logger(config)
+        logger.info(config)
+        check_files(config)
+        return train_prepared(prepare(config), saved, on_epoch)
+
+
+def check_files(config: Config) -> None:
+    """Check what a training reads and writes beside its data, before these are loaded.
+
+    Raises:
+        UsageError: If a folder cannot be written to, or ``resume_from`` is no checkpoint to go on from.
+    """
     if is_first(config):
-        init_logger(config)
-    logger.info(config)
-    return train_prepared(prepare(config), saved, on_epoch)
+        check_folder(config["checkpoint_dir"], "checkpoint_dir")
+        check_folder(config["tensorboard_dir"] or tensorboard.ROOT, tensorboard.TITLE)
+    if config["resume_from"]:
+        check_folder(Path(config["resume_from"]).parent, "the folder of resume_from")
+        read_checkpoint(config["resume_from"], to_resume=True)
 
 
 def train_prepared(
@@ -105,18 +126,23 @@ def train_prepared(
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, experiment.model)
     if config["resume_from"]:
         trainer.resume_checkpoint(config["resume_from"])
+    run_log.show()  # what could be a mistake of the user has been looked at
     # Beside the weights, or where they would be.
     per_user = Path(trainer.saved_model_file).with_suffix(".per_user.parquet")
     if saved:
         trained = _train(experiment, trainer, on_epoch)
     else:
         with TemporaryDirectory() as folder:
-            trainer.saved_model_file = str(Path(folder, "best.pth"))
+            best = Path(folder, "best.pth")
+            if config["resume_from"]:  # the best so far
+                shutil.copy(config["resume_from"], best)
+            trainer.saved_model_file = str(best)
             trained = _train(experiment, trainer, on_epoch)
             trained.result["checkpoint"] = None
     if config["save_per_user"] and is_first(config):
         names = experiment.dataset.field2id_token[config["USER_ID_FIELD"]]
-        trainer.evaluator.per_user(names).to_parquet(per_user, index=False)
+        with replacing(per_user) as part:
+            trainer.evaluator.per_user(names).to_parquet(part, index=False)
         logger.info("Measures of every user: %s", per_user)
         trained.result["per_user"] = str(per_user)
     return trained
@@ -146,7 +172,8 @@ def _train(experiment: Experiment, trainer: Any, on_epoch: Callable[[int, float]
         "checkpoint": trainer.saved_model_file,
         "per_user": None,
     }
-    trainer.tensorboard.close()
+    with one_line("TensorBoard's curves cannot be written"):
+        trainer.tensorboard.close()
     return Trained(experiment, trainer, result)
 
 
@@ -180,7 +207,8 @@ def prepare(config: Config, shared: SharedData | None = None) -> Experiment:
     check_memory(config, train_data.sample_size)
     init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
     try:
-        model = config.model_class(config, train_data.dataset).to(config["device"])
+        with no_pickles():
+            model = config.model_class(config, train_data.dataset).to(config["device"])
     except KeyError as error:
         raise UsageError(
             f"{config['model']} needs the field {error}, which data set [{config['dataset']}] does not load; "
@@ -189,6 +217,7 @@ def prepare(config: Config, shared: SharedData | None = None) -> Experiment:
     except (
         *(ValueError, TypeError, NotImplementedError, AssertionError),
         *(ArithmeticError, RuntimeError, MemoryError),
+        *(OSError, UnpicklingError),
     ) as error:
         raise UsageError(f"{config['model']} refuses its properties: {error}") from error
     model.item_numbering = _item_numbering(dataset)
@@ -208,39 +237,35 @@ def load_data_and_model(
     Args:
         model_file: A checkpoint of this package, or of stock RecBole with ``trust_pickle``.
         config_dict: Properties that replace those of the checkpoint, such as ``data_path``.
-        trust_pickle: Read pickled objects too; see :func:`~recbole_popaware.trainer.read_checkpoint`.
+        trust_pickle: Read pickled objects too; see :func:`~recbole_popaware.checkpoint.read_checkpoint`.
         log: Set up RecBole's log, on the terminal and in a file.
 
     Raises:
         UsageError: If the file cannot be read, or its data set is not there or has changed.
     """
     checkpoint = read_checkpoint(model_file, trust_pickle=trust_pickle)
-    if "settings" in checkpoint:
-        settings = json.loads(checkpoint["settings"])
-    else:
-        stock = checkpoint["config"]
-        settings = {k: v for k, v in stock.internal_config_dict.items() if k != "train_neg_sample_args"}
-        settings.update(stock.external_config_dict, model=stock.model, dataset=stock.dataset)
+    settings = read_settings(checkpoint, model_file)
     settings.update(config_dict or {})
     config = Config(config_dict=settings, argv=())
     init_seed(config["seed"], config["reproducibility"])
     if log:
-        init_logger(config)
-    experiment = prepare(config)
-    try:
-        experiment.model.load_state_dict(checkpoint["state_dict"])
-    except RuntimeError as error:
-        raise UsageError(
-            f"{model_file} does not fit data set [{config['dataset']}] as it is now; is it the one that "
-            f"the model was trained on? ({error})"
-        ) from error
+        run_log.init_logger(config)
+    with run_log.quiet_if_refused():
+        experiment = prepare(config)
+        _fill(experiment, checkpoint, model_file)
+    return experiment
+
+
+def _fill(experiment: Experiment, checkpoint: dict[str, Any], file: str | os.PathLike[str]) -> None:
+    """Give a model the weights of a checkpoint, if it is on the data of the training."""
+    data = f"data set [{experiment.config['dataset']}] as it is now"
+    otherwise = f"{file} does not fit {data}; is it the one that the model was trained on?"
+    load_weights(experiment.model, checkpoint, otherwise)
     if checkpoint.get("item_numbering") not in (None, experiment.model.item_numbering):
         raise UsageError(
-            f"{model_file} numbers items otherwise than data set [{config['dataset']}] as it is now; give it "
-            f"the .inter file of the training (numbers go by an item's first row)"
+            f"{file} numbers items otherwise than {data}; give it the .inter file of the training (numbers "
+            f"go by an item's first row)"
         )
-    experiment.model.load_other_parameter(checkpoint.get("other_parameter"))
-    return experiment
 
 
 def _item_numbering(dataset: Any) -> str:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import recbole.trainer.trainer
 import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from recbole_popaware.distributed import is_first
+from recbole_popaware.files import check_folder, one_line, unique_name
+from recbole_popaware.log import run_name
 
+TITLE = "the folder of TensorBoard's curves"
+ROOT = Path("log_tensorboard")  # RecBole's
 SAMPLED_USERS = 128  # rows of the first validation batch whose scores are averaged
 
 
@@ -29,8 +38,9 @@ class ValidationCurves:
     _curves: dict[str, float] | None = {}  # noqa: RUF012  # None: the next batch is the one to take
 
     def __init__(self, config: Any, model: Any) -> None:
-        super().__init__(config, model)  # type: ignore[call-arg]  # the trainer behind the mixin
-        self.tensorboard = settle(self.tensorboard, config["tensorboard_dir"], is_first(config))
+        with _no_stock_writer():
+            super().__init__(config, model)  # type: ignore[call-arg]  # the trainer behind the mixin
+        self.tensorboard = open_writer(config["tensorboard_dir"], is_first(config))
 
     def _valid_epoch(self, valid_data: Any, show_progress: bool = False) -> tuple[float, dict[str, float]]:
         self._curves = None
@@ -56,25 +66,35 @@ class Silence:
         return lambda *_, **__: None
 
 
-def settle(stock: SummaryWriter, folder: str | None, first: bool) -> SummaryWriter | Silence:
-    """Choose where curves go.
+def open_writer(folder: str | None, first: bool) -> SummaryWriter | Silence:
+    """Open the writer of curves.
 
     Args:
-        stock: RecBole's writer, whose folder is named after the log.
-        folder: The folder wanted instead; ``None`` keeps RecBole's.
+        folder: Where they go; ``None``: a folder in :data:`ROOT`, named after the log.
         first: Whether this process is the one that writes.
 
-    Returns:
-        The writer to use.
+    Raises:
+        UsageError: If they cannot be written.
     """
-    if first and folder is None:
-        return stock
-    unwanted: Any = stock.file_writer  # it has opened its file already
-    stock.close()
-    Path(unwanted.event_writer._file_name).unlink(missing_ok=True)
-    if not any(Path(stock.log_dir).iterdir()):
-        Path(stock.log_dir).rmdir()
-    return SummaryWriter(folder) if first else Silence()
+    if not first:
+        return Silence()
+    where = check_folder(folder or ROOT / (run_name() or unique_name("model")), TITLE)
+    threading.excepthook = _silence_writers
+    with one_line(f"{TITLE} [{where}] cannot be written to"):
+        return SummaryWriter(str(where))
+
+
+def _silence_writers(args: threading.ExceptHookArgs) -> None:
+    """Say nothing of a writer's thread that failed: the training's next curve raises the same."""
+    if not type(args.thread).__module__.startswith("tensorboard."):
+        threading.__excepthook__(args)
+
+
+@contextmanager
+def _no_stock_writer() -> Iterator[None]:
+    """Keep RecBole's trainer from opening a writer of its own, in a folder of its own."""
+    with patch.object(recbole.trainer.trainer, "get_tensorboard", lambda _: None):
+        yield
 
 
 def mean_scores(scores: Tensor, rows: Tensor, items: Tensor) -> dict[str, float]:

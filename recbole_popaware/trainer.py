@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 from logging import getLogger
 from pathlib import Path
 from typing import Any
@@ -12,46 +11,25 @@ from typing import Any
 import recbole.trainer
 import torch
 
+from recbole_popaware.checkpoint import (
+    load_optimizer,
+    load_weights,
+    other_parameters,
+    read_checkpoint,
+    read_settings,
+    write_checkpoint,
+)
 from recbole_popaware.distributed import DistributedTraining, is_first
 from recbole_popaware.errors import UsageError
 from recbole_popaware.evaluator.collector import PopAwareCollector
 from recbole_popaware.evaluator.evaluator import PopAwareEvaluator
+from recbole_popaware.files import check_folder, one_line, unique_name
 from recbole_popaware.fusion import WeightTrials
 from recbole_popaware.random_state import read_random_state, restore_random_state
 from recbole_popaware.tensorboard import ValidationCurves
+from recbole_popaware.trust import keep_harmless
 
 logger = getLogger(__name__)
-
-
-def read_checkpoint(
-    file: str | os.PathLike[str], device: torch.device | str = "cpu", *, trust_pickle: bool = False
-) -> dict[str, Any]:
-    """Read a checkpoint.
-
-    Args:
-        file: A file that this package saved: tensors and plain values, the settings as JSON text.
-        device: Where the tensors go.
-        trust_pickle: Also read files with pickled objects, such as stock RecBole's. Reading one runs
-            whatever code it holds, so use it only for files whose origin you trust.
-
-    Raises:
-        UsageError: If the file is missing, is no checkpoint, or holds pickled objects.
-    """
-    path = Path(file)
-    if not path.is_file():
-        raise UsageError(f"checkpoint {path} is not there")
-    try:
-        checkpoint = torch.load(path, map_location=device, weights_only=not trust_pickle)
-    except pickle.UnpicklingError as error:
-        raise UsageError(
-            f"{path} holds pickled objects, as stock RecBole's checkpoints do, and reading them can run "
-            f"code; if you trust where it comes from, call load_data_and_model(..., trust_pickle=True)"
-        ) from error
-    except (RuntimeError, EOFError) as error:
-        raise UsageError(f"{path} is not a checkpoint, or is cut off ({error})") from error
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
-        raise UsageError(f"{path} is not a RecBole checkpoint: it has no state_dict")
-    return checkpoint
 
 
 class TrainerAdapter(ValidationCurves, WeightTrials, DistributedTraining):
@@ -60,11 +38,13 @@ class TrainerAdapter(ValidationCurves, WeightTrials, DistributedTraining):
     Stock pickles its ``Config`` into a checkpoint. Ours holds the settings as JSON text, loads with
     ``weights_only=True``, and replaces the old file in one step. It also knows what training needs to go on
     as if it had not stopped: the state of the random numbers, the losses and the best result so far.
+    No two trainings have a checkpoint of the same name, and one whose loss is no number ends in one line.
     """
 
     config: Any
     model: Any
     optimizer: Any
+    enable_scaler: bool
     device: torch.device
     cur_step: int
     start_epoch: int
@@ -75,9 +55,13 @@ class TrainerAdapter(ValidationCurves, WeightTrials, DistributedTraining):
     _valid_result: Any = None  # the latest; stock notes the best one only after it has saved
     _generator: torch.Generator
     _resumed: dict[str, Any] | None = None
+    _written = False  # whether the checkpoint is there, and ours to replace
 
     def __init__(self, config: Any, model: Any) -> None:
+        check_folder(config["checkpoint_dir"], "checkpoint_dir")
         super().__init__(config, model)
+        name = f"{unique_name(config['model'])}.pth"
+        self.saved_model_file = os.path.join(config["checkpoint_dir"], name)  # noqa: PTH118  # text, as stock's
         self._generator = torch.Generator()
         self.eval_collector = PopAwareCollector(config)
         self.evaluator = PopAwareEvaluator(config)
@@ -88,45 +72,55 @@ class TrainerAdapter(ValidationCurves, WeightTrials, DistributedTraining):
         RecBole's SINE turns torch's anomaly detection on for the whole process when it is imported, and
         with it a search for NaN in every gradient. It is off here; the loss of each batch is still checked.
         """
-        self._generator = train_data.generator or torch.Generator()  # RecBole saves loaders without theirs
+        self._generator = train_data.generator
         if self._resumed is not None:
-            restore_random_state(self._resumed, self._generator)
-        with torch.autograd.set_detect_anomaly(False):
+            restore_random_state(self._resumed, self._generator, self.saved_model_file)
+        with (
+            torch.autograd.set_detect_anomaly(False),
+            one_line("training has to stop, a file is not written"),
+        ):
             return super().fit(train_data, *args, **kwargs)  # type: ignore[misc]
 
     def _valid_epoch(self, *args: Any, **kwargs: Any) -> Any:
         score, self._valid_result = super()._valid_epoch(*args, **kwargs)
         return score, self._valid_result
 
+    def _check_nan(self, loss: Any) -> None:
+        if torch.isfinite(loss) or (self.enable_scaler and not torch.isnan(loss)):
+            return  # a gradient scaler passes over a step that is too large
+        raise UsageError(
+            f"the training loss is {loss.item()}, so training has to stop; try a lower learning_rate (it is "
+            f"{self.config['learning_rate']}) or clip_grad_norm: {{max_norm: 5}}"
+        )
+
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
         if not is_first(self.config):
             return
         file = Path(kwargs.pop("saved_model_file", self.saved_model_file))
+        settings = keep_harmless(json.loads(self.config.settings_as_text()), file, data_path=True, warn=False)
         state = {
-            "settings": self.config.settings_as_text(),
-            "epoch": epoch,
+            "settings": json.dumps(settings),
+            "epoch": max(epoch, self.start_epoch - 1),  # stock says -1 where a resumed training has no more
             "cur_step": self.cur_step,
             "best_valid_score": float(self.best_valid_score),
             "state_dict": self.model.state_dict(),
             "item_numbering": getattr(self.model, "item_numbering", None),
-            "other_parameter": {
-                name: value
-                for name, value in self.model.other_parameter().items()
-                if not isinstance(value, torch.nn.Module)  # DIN's; its weights are in state_dict already
-            },
+            "other_parameter": other_parameters(self.model),
             "optimizer": self.optimizer.state_dict(),
             "best_valid_result": {k: float(v) for k, v in (self._valid_result or {}).items()},
             "train_loss": dict(self.train_loss_dict),
             "random": read_random_state(self._generator),
         }
-        unfinished = file.with_name(file.name + ".part")
-        try:
-            torch.save(state, unfinished)
-            unfinished.replace(file)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        is_own = os.fspath(file) == self.saved_model_file
+        write_checkpoint(file, state, new=is_own and not self._written)
+        self._written = self._written or is_own
         if verbose:
             logger.info("Saving current: %s", file)
+
+    def save_pretrained_model(self, epoch: int, saved_model_file: str) -> None:
+        """Save what RecBole's pre-training has made; stock pickles it, and then cannot read it again."""
+        self._save_checkpoint(epoch, verbose=False, saved_model_file=saved_model_file)
+        self.saved_model_file, self._written = saved_model_file, True
 
     def resume_checkpoint(self, resume_file: str | os.PathLike[str]) -> None:
         """Go on from a checkpoint of ours, as training would have gone on from there.
@@ -134,24 +128,22 @@ class TrainerAdapter(ValidationCurves, WeightTrials, DistributedTraining):
         Raises:
             UsageError: If it is not a checkpoint of ours, or of another model or data set.
         """
-        checkpoint = read_checkpoint(resume_file, self.device)
-        settings = json.loads(checkpoint["settings"])
+        checkpoint = read_checkpoint(resume_file, self.device, to_resume=True)
+        settings = read_settings(checkpoint, resume_file)
         for name in ("model", "dataset"):
             if settings[name] != self.config[name]:
                 raise UsageError(f"{resume_file} is of {name} {settings[name]}, not {self.config[name]}")
-        self.saved_model_file = os.fspath(resume_file)
+        otherwise = f"{resume_file} does not fit the model as it is set up now"
+        load_weights(self.model, checkpoint, otherwise)
+        load_optimizer(self.optimizer, checkpoint["optimizer"], otherwise)
+        self._resumed = checkpoint["random"]
+        restore_random_state(self._resumed, torch.Generator(), otherwise)  # a trial; the loader has its own
+        self.saved_model_file, self._written = os.fspath(resume_file), True
         self.start_epoch = checkpoint["epoch"] + 1
         self.cur_step = checkpoint["cur_step"]
         self.best_valid_score = checkpoint["best_valid_score"]
-        self.best_valid_result = checkpoint["best_valid_result"] or None
+        self.best_valid_result = self._valid_result = checkpoint["best_valid_result"] or None
         self.train_loss_dict.update(checkpoint["train_loss"])
-        self._resumed = checkpoint["random"]
-        try:
-            self.model.load_state_dict(checkpoint["state_dict"])
-            self.optimizer.load_state_dict(checkpoint["optimizer"])
-        except (RuntimeError, ValueError) as error:
-            raise UsageError(f"{resume_file} does not fit the model as it is set up now: {error}") from error
-        self.model.load_other_parameter(checkpoint["other_parameter"])
         logger.info("Resuming from epoch %d of %s", self.start_epoch, resume_file)
 
 

@@ -7,7 +7,6 @@ from recbole.data.dataloader import FullSortEvalDataLoader
 from test_parts import GTS, TIMELINES, plays_of
 
 from recbole_popaware.data.dataloader import MultiTargetEvalDataLoader, pad_rows
-from recbole_popaware.errors import UsageError
 from recbole_popaware.quick_start import run_recbole_popaware
 
 
@@ -65,13 +64,6 @@ def test_recbole_s_loaders_serve_recbole_s_splits(timelines):
     experiment = build("MostPop", timelines, eval_args={"split": {"LS": "valid_and_test"}, "order": "TO"})
     assert type(experiment.test_data) is FullSortEvalDataLoader
     assert type(build("MostPop", timelines).test_data) is MultiTargetEvalDataLoader
-
-
-def test_saved_loaders_of_another_split_are_refused(timelines):
-    run_recbole_popaware("MostPop", config_dict={**timelines, "save_dataloaders": True})
-    assert type(build("MostPop", timelines).test_data) is MultiTargetEvalDataLoader
-    with pytest.raises(UsageError, match="targets: all, not next"):
-        build("MostPop", timelines, targets="next")
 
 
 @pytest.mark.parametrize("horizon", [1, 3, 1000])

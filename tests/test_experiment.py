@@ -198,7 +198,7 @@ def test_resume_keeps_finished_runs_and_only_reports(done, capsys, monkeypatch):
         ({}, ["--seeds", "many"], "[many] must be a whole number"),
         ({}, ["epochs=3"], "[epochs=3] is not understood"),
         ({"dataset": "gone"}, [], "gone.inter is not there; put it there"),
-        ({}, ["--output", "toy.yaml"], "results cannot go to toy.yaml"),
+        ({}, ["--output", "toy.yaml"], "the folder of the results [toy.yaml]"),
         ({"dataset": "gone"}, ["--raw", "x.csv"], "does not say how to convert"),
     ],
 )

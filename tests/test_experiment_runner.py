@@ -17,7 +17,7 @@ from recbole_popaware.experiment.checks import Run
 from recbole_popaware.experiment.plan import System
 from recbole_popaware.experiment.runner import do_runs
 from recbole_popaware.experiment.source import child_environment
-from recbole_popaware.experiment.store import RunStore, replacing, write_json
+from recbole_popaware.experiment.store import RunStore, write_json
 
 FINISH = """
 import json, os, sys, time
@@ -137,21 +137,6 @@ def test_threads_are_shared_out(monkeypatch):
     environment = child_environment(threads=2)
     assert environment["OMP_NUM_THREADS"] == environment["MKL_NUM_THREADS"] == "2"
     assert environment["PYTHONPATH"].endswith(f"{os.pathsep}elsewhere")
-
-
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
-    file = tmp_path / "x.txt"
-    file.write_text("old")
-
-    def write_in_part():
-        with replacing(file) as part:
-            part.write_text("ne")
-            raise OSError("disk full")
-
-    with pytest.raises(OSError, match="full"):
-        write_in_part()
-    assert file.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_json_has_null_for_what_is_undefined(tmp_path):

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
-import recbole.data
 import recbole.data.dataset
+from recbole.data.dataset import Dataset, KnowledgeBasedDataset
+from recbole.data.utils import create_samplers, get_dataloader
+from recbole.sampler import KGSampler
 from recbole.utils import ModelType
 
 from recbole_popaware.data.dataloader import MultiTargetEvalDataLoader, TiledTrainDataLoader
 from recbole_popaware.data.dataset import HistoryDataset
 from recbole_popaware.errors import UsageError
 
-# What RecBole does not compare when it loads saved loaders.
-SPLIT_SWITCHES = ("kept_users", "train_until", "valid_users", "targets", "mask_history", "window_fields")
-
 # What a data set and its split depend on, beside the properties that RecBole counts among those of data.
 DATA_PROPERTIES = (
-    *("dataset", "data_path", "eval_args", "repeatable", "seed", "reproducibility", *SPLIT_SWITCHES),
-    *("HISTORY_END_FIELD", "encoding", "discretization", "numerical_features", "pps_age"),
+    *("dataset", "data_path", "eval_args", "repeatable", "seed", "reproducibility", "encoding"),
+    *("kept_users", "train_until", "valid_users", "targets", "mask_history", "window_fields"),
+    *("HISTORY_END_FIELD", "discretization", "numerical_features", "pps_age"),
 )
 
 
@@ -33,40 +34,46 @@ def create_dataset(config: Any) -> Any:
     Raises:
         UsageError: If a class of RecBole's own is asked for a global temporal split.
     """
-    has_own_class = hasattr(recbole.data.dataset, config["model"] + "Dataset")
-    if config["MODEL_TYPE"] == ModelType.SEQUENTIAL and not has_own_class:
+    own_class = getattr(recbole.data.dataset, config["model"] + "Dataset", None)
+    if config["MODEL_TYPE"] == ModelType.SEQUENTIAL and own_class is None:
         return HistoryDataset(config)
     if "GTS" in (config["eval_args"]["split"] or ()):
         raise UsageError(
             f"{config['model']} uses a data set class of its own, which cannot split by GTS; "
             f"choose another model or a split of RecBole's, such as {{LS: valid_and_test}}"
         )
-    return recbole.data.create_dataset(config)
+    if not Path(config["data_path"]).is_dir():  # stock would download it
+        raise UsageError(
+            f"data set [{config['dataset']}] is not there: expected the folder {config['data_path']}; name "
+            f"the one above it with --data_path"
+        )
+    of_knowledge = config["MODEL_TYPE"] == ModelType.KNOWLEDGE
+    return (own_class or (KnowledgeBasedDataset if of_knowledge else Dataset))(config)
 
 
 def data_preparation(config: Any, dataset: Any) -> tuple[Any, Any, Any]:
-    """Split the data and make RecBole's loaders; ours where every place is a target, or under GTS.
+    """Split the data and make their loaders; RecBole's ``data_preparation`` without its files.
+
+    Stock would first unpickle loaders that it finds on the disk. Besides, the loaders are ours where every
+    place is a target, and under GTS.
 
     Returns:
         Loaders of the training, the validation and the test part.
-
-    Raises:
-        UsageError: If RecBole found saved loaders, which were split by other rules of ours.
     """
-    train, valid, test = recbole.data.data_preparation(config, dataset)
-    for name in SPLIT_SWITCHES:
-        saved = train._dataset.config[name]
-        if saved != config[name]:
-            raise UsageError(
-                f"the loaders saved for {config['model']} on [{config['dataset']}] were made with "
-                f"{name}: {saved}, not {config[name]}; remove them from {config['checkpoint_dir']}"
-            )
+    parts = dataset.build()
+    samplers = create_samplers(config, dataset, parts)
+    kinds: list[Any] = [get_dataloader(config, phase) for phase in ("train", "valid", "test")]
+    more: list[Any] = []
     if config["train_targets"] == "all":
-        train = TiledTrainDataLoader(config, train._dataset, train._sampler, shuffle=config["shuffle"])
+        kinds[0] = TiledTrainDataLoader
+    elif config["MODEL_TYPE"] == ModelType.KNOWLEDGE:
+        negatives = config["train_neg_sample_args"]
+        more = [KGSampler(dataset, negatives["distribution"], negatives["alpha"])]
     if "GTS" in (config["eval_args"]["split"] or ()):
-        valid, test = (
-            MultiTargetEvalDataLoader(config, loader._dataset, loader._sampler) for loader in (valid, test)
-        )
+        kinds[1:] = [MultiTargetEvalDataLoader] * 2
+    shuffle = True if more else config["shuffle"]
+    train = kinds[0](config, parts[0], samplers[0], *more, shuffle=shuffle)
+    valid, test = (kinds[n](config, parts[n], samplers[n], shuffle=False) for n in (1, 2))
     return train, valid, test
 
 

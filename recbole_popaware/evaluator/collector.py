@@ -56,12 +56,20 @@ class PopAwareCollector(recbole.evaluator.Collector):
             interaction: The batch's rows.
             positive_u: ``[P]`` row of each positive target.
             positive_i: ``[P]`` item of each positive target.
+
+        Raises:
+            UsageError: If a score is no number.
         """
         super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
         if not (self._ranked or self._ours):
             return
         n_items = scores_tensor.size(1)
         top = top_items(scores_tensor, max(self.topk))
+        if scores_tensor.gather(1, top[:, :1]).isnan().any():  # torch ranks nan above all numbers
+            raise UsageError(
+                "the model's scores are nan, so its lists would be by chance; try a lower learning_rate, or "
+                "clip_grad_norm: {max_norm: 5}"
+            )
         positive_u, positive_i = positive_u.to(top.device), positive_i.to(top.device)
         if "rec.items" in self._ranked:
             self.data_struct.update_tensor("rec.items", top)

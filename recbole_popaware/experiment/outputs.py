@@ -24,7 +24,8 @@ from recbole_popaware.experiment.contests import Contest, all_contests
 from recbole_popaware.experiment.plots import write_plots
 from recbole_popaware.experiment.report import report_html
 from recbole_popaware.experiment.results import Results
-from recbole_popaware.experiment.store import RunStore, replacing, write_json, write_text
+from recbole_popaware.experiment.store import RunStore, write_json, write_text
+from recbole_popaware.files import replacing
 
 _LIBRARIES = ("recbole", "torch", "numpy", "pandas", "pyarrow", "scipy", "matplotlib")
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from recbole_popaware.experiment import charts, gain_charts
 from recbole_popaware.experiment.results import Results
-from recbole_popaware.experiment.store import replacing
+from recbole_popaware.files import replacing
 
 
 @dataclass(frozen=True)

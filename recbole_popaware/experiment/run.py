@@ -38,8 +38,9 @@ def run_experiment(
     ensure_data(plan, protocol.file, given.raw)
     store = RunStore(output, digest(protocol.file))
     todo = [run for run in runs if run.system in picked]
-    if given.resume:
-        todo = [run for run in todo if not store.is_finished(run)]
-    failures = do_runs(todo, store, plan.dataset, given.jobs)
+    with store.alone():
+        if given.resume:
+            todo = [run for run in todo if not store.is_finished(run)]
+        failures = do_runs(todo, store, plan.dataset, given.jobs)
     results = replace(gather(plan, protocol, runs, store), failures=failures, overrides=overrides)
     return results, runs, store

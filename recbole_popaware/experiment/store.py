@@ -10,12 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recbole_popaware.errors import UsageError
+from recbole_popaware.files import PART, check_folder, held_alone, one_line, replacing
 
 if TYPE_CHECKING:
     from recbole_popaware.experiment.checks import Run
-
-PART = ".part"
 
 
 class RunStore:
@@ -26,7 +24,7 @@ class RunStore:
         data_digest: Digest of the data that the runs use.
 
     Raises:
-        UsageError: If the folder cannot be made.
+        UsageError: If the folder cannot be made or written to.
     """
 
     def __init__(self, output: Path, data_digest: str) -> None:
@@ -34,11 +32,20 @@ class RunStore:
         self.data_digest = data_digest
         self._runs = output / "runs"
         self._logs = output / "logs"
-        try:
-            for folder in (self._runs, self._logs):
-                folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"results cannot go to {output}: {error}") from error
+        for folder in (output, self._runs, self._logs):
+            check_folder(folder, "the folder of the results")
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep the output to this process, and remove the unfinished runs of those that have died.
+
+        Raises:
+            UsageError: If another experiment is at work in it.
+        """
+        with held_alone(self.output, "experiment"):
+            for part in self._runs.glob(f"*{PART}"):
+                shutil.rmtree(part, ignore_errors=True)
+            yield
 
     def folder(self, run: Run) -> Path:
         """Folder of a finished run."""
@@ -68,14 +75,15 @@ class RunStore:
         shutil.rmtree(self.folder(run), ignore_errors=True)
         part = self.part(run)
         shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
+        with one_line(f"{part} cannot be made"):
+            part.mkdir()
         job = {
             "model": run.system.model,
             "dataset": dataset,
             "settings": dict(run.settings),
             "fingerprint": run.fingerprint(self.data_digest),
         }
-        (part / "job.json").write_text(json.dumps(job))
+        write_text(part / "job.json", json.dumps(job))
         return part
 
     def finish(self, run: Run) -> None:
@@ -85,17 +93,6 @@ class RunStore:
     def abandon(self, run: Run) -> None:
         """Remove what an unfinished run has left."""
         shutil.rmtree(self.part(run), ignore_errors=True)
-
-
-@contextmanager
-def replacing(file: Path) -> Iterator[Path]:
-    """Write a file under another name and rename it at the end, so that it is never seen half-written."""
-    part = file.with_name(file.name + PART)
-    try:
-        yield part
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_text(file: Path, text: str) -> None:

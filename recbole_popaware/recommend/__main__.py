@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from recbole_popaware.cli import OneLineParser, exit_code
 from recbole_popaware.errors import UsageError
@@ -28,9 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0, 2 for a mistake of the user, told in one line, 130 if interrupted.
     """
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    with _interrupted_when_terminated():
-        return exit_code(lambda: _run(_parse(argv)))
+    return exit_code(lambda: _run(_parse(argv)))
 
 
 def _run(given: argparse.Namespace) -> str:
@@ -100,24 +94,6 @@ def _parse(words: Sequence[str] | None) -> argparse.Namespace:
     machine.add_argument("--device", help="cpu, cuda or cuda:N; default: a GPU where there is one")
     machine.add_argument("--batch-size", type=int, metavar="N", help="users scored at once")
     return parser.parse_args(words)
-
-
-@contextmanager
-def _interrupted_when_terminated() -> Iterator[None]:
-    """Treat SIGTERM like Ctrl-C, so that the unfinished file goes."""
-
-    def interrupt(number: int, frame: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not in the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import glob
 import json
 import os
-import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Callable
 
@@ -17,6 +13,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from recbole_popaware.errors import UsageError
+from recbole_popaware.files import check_file, replacing
 
 _ROW_GROUP = 1 << 17
 
@@ -34,11 +31,8 @@ def write(path: Path, schema: pa.Schema, tables: Tables) -> None:
     Raises:
         UsageError: If the file cannot be written; nothing is left then.
     """
-    try:
-        with _replaced_at_the_end(path) as file:
-            _FORMATS[path.suffix](file, schema, tables)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error}") from error
+    with replacing(path) as part, part.open("wb") as file:
+        _FORMATS[path.suffix](file, schema, tables)
 
 
 def check_output(path: Path, inputs: Iterable[str | os.PathLike[str] | None] = ()) -> None:
@@ -53,69 +47,10 @@ def check_output(path: Path, inputs: Iterable[str | os.PathLike[str] | None] = (
     """
     if path.suffix not in _FORMATS:
         raise UsageError(f"output [{path}] must end in {', '.join(_FORMATS)}")
-    try:
-        _check_way(path, inputs)
-        with _unfinished(path):
-            pass
-    except UsageError:
-        raise
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        raise UsageError(f"output [{path}] cannot be written: {error}") from error
-
-
-def _check_way(path: Path, inputs: Iterable[str | os.PathLike[str] | None]) -> None:
-    if path.is_dir():
-        raise UsageError(f"output [{path}] is a folder; name a file")
-    if path.exists() and not path.is_file():
-        raise UsageError(f"output [{path}] is no file, but a device or the like")
-    if not _real(path).parent.is_dir():
-        raise UsageError(f"output [{path}]: the folder {_real(path).parent} is not there")
+    check_file(path, "output")
     for file in inputs:
-        if file is not None and _real(file) == _real(path):
+        if file is not None and os.path.realpath(file) == os.path.realpath(path):
             raise UsageError(f"output [{path}] is a file that is read; name another")
-
-
-def _real(file: str | os.PathLike[str]) -> Path:
-    """The file that a name leads to; links stay what they are, and the file behind them is replaced."""
-    return Path(os.path.realpath(file))
-
-
-@contextmanager
-def _replaced_at_the_end(path: Path) -> Iterator[Any]:
-    with _unfinished(path) as file:
-        yield file
-        file.flush()
-        Path(file.name).replace(_real(path))
-
-
-@contextmanager
-def _unfinished(path: Path) -> Iterator[Any]:
-    """A new file beside ``path``, gone at the end; and gone are those of processes that were killed."""
-    path = _real(path)
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        _remove_unless_locked(left)
-    with _create_locked(path) as opened:
-        try:
-            yield opened
-        finally:
-            Path(opened.name).unlink(missing_ok=True)
-
-
-def _create_locked(path: Path) -> Any:
-    while True:
-        name = f".{path.name}.{secrets.token_hex(4)}.part"
-        file = Path(path.parent, name).open("xb")  # noqa: SIM115  # the caller closes it
-        with suppress(OSError):  # a file system without locks, where nothing is ever removed
-            fcntl.flock(file, fcntl.LOCK_EX)  # as long as this process lives
-        if os.fstat(file.fileno()).st_nlink:
-            return file
-        file.close()  # another process took it for a leftover, just before it was locked
-
-
-def _remove_unless_locked(file: Path) -> None:
-    with suppress(OSError), file.open("r+b") as opened:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        file.unlink()
 
 
 def _write_parquet(file: Any, schema: pa.Schema, tables: Tables) -> None:

@@ -16,7 +16,7 @@ from ray.tune.search import Searcher
 from recbole_popaware.data.utils import SharedData
 from recbole_popaware.errors import UsageError
 from recbole_popaware.tuning.objective import Task, objective_function
-from recbole_popaware.tuning.results import Trial
+from recbole_popaware.tuning.results import Trial, trials_folder
 from recbole_popaware.tuning.search import Search
 
 
@@ -42,7 +42,7 @@ class RaySearch(Search):
                 ),
                 run_config=tune.RunConfig(
                     name="ray",
-                    storage_path=str(self.study.results.file.resolve().with_suffix("")),
+                    storage_path=str(trials_folder(self.study.results.file.resolve())),
                     verbose=0,
                 ),
             )

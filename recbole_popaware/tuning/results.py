@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from recbole_popaware.errors import UsageError
+from recbole_popaware.files import check_folder, replacing
 
 
 class Trial(NamedTuple):
@@ -72,11 +73,11 @@ class Results:
         self.trials: dict[str, Trial] = {}
         try:
             lines = self.file.read_text(encoding="utf-8").splitlines() if self.file.exists() else []
-            self.file.parent.mkdir(parents=True, exist_ok=True)
+            check_folder(self.file.parent, "the folder of output_file")
             for line in lines:
                 trial = Trial.from_text(line)
                 self.trials[trial.key] = trial
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise UsageError(
                 f"output_file [{file}] cannot be used: {error}; name a new file or one that a search wrote"
             ) from error
@@ -84,6 +85,10 @@ class Results:
     def add(self, trial: Trial) -> None:
         """Note a trial, or what is new about one."""
         self.trials[trial.key] = trial
-        unfinished = self.file.with_name(self.file.name + ".part")
-        unfinished.write_text("".join(t.as_text() + "\n" for t in self.trials.values()), encoding="utf-8")
-        unfinished.replace(self.file)
+        with replacing(self.file) as part:
+            part.write_text("".join(t.as_text() + "\n" for t in self.trials.values()), encoding="utf-8")
+
+
+def trials_folder(file: Path) -> Path:
+    """Folder of the trials' weights, named after the file of the results."""
+    return file.with_suffix("") if file.suffix else file.with_name(f"{file.name}.trials")

@@ -14,6 +14,7 @@ import recbole.trainer
 from tqdm import tqdm
 
 from recbole_popaware.errors import UsageError
+from recbole_popaware.files import replacing
 from recbole_popaware.tuning.options import Options
 from recbole_popaware.tuning.results import Trial
 from recbole_popaware.tuning.space import Space
@@ -137,7 +138,8 @@ class Search(recbole.trainer.HyperTuning):
             xaxis_title="trial",
             yaxis_title=f"{config['valid_metric']} on validation",
         )
-        figure.write_html(self.display_file)
+        with replacing(self.display_file) as part:
+            figure.write_html(part)
 
 
 def choose_algorithm(name: str, space: Space) -> tuple[Algorithm, int]:

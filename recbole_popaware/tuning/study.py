@@ -14,8 +14,9 @@ from recbole_popaware.data.utils import SharedData, data_properties
 from recbole_popaware.errors import UsageError, did_you_mean
 from recbole_popaware.launch import Request
 from recbole_popaware.quick_start import prepare
+from recbole_popaware.tensorboard import ROOT
 from recbole_popaware.tuning.objective import Task, objective_function
-from recbole_popaware.tuning.results import Results, Trial
+from recbole_popaware.tuning.results import Results, Trial, trials_folder
 from recbole_popaware.tuning.space import Space
 
 # Properties that change no result, and are therefore no part of a trial's name.
@@ -67,7 +68,7 @@ class Study:
             settings = _settings(self.request.config(**params))
         except UsageError as error:
             return Trial(key, params, error=" ".join(str(error).split()))
-        folders = (self.results.file.with_suffix(""), Path("log_tensorboard", self.results.file.stem))
+        folders = (trials_folder(self.results.file), ROOT / self.results.file.stem)
         weights, curves = (str(folder.resolve() / key) for folder in folders)
         return Task(key, params, json.dumps(settings), weights, curves)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from logging import getLogger
 from pathlib import Path
 
-from recbole.utils import init_logger, init_seed
+from recbole.utils import init_seed
 
+from recbole_popaware.files import check_file, check_folder, held_alone
 from recbole_popaware.launch import Request
+from recbole_popaware.log import init_logger, quiet_if_refused, show
 from recbole_popaware.tuning.options import Options
-from recbole_popaware.tuning.results import Results
+from recbole_popaware.tuning.results import Results, trials_folder
 from recbole_popaware.tuning.search import Search
 from recbole_popaware.tuning.space import read_space
 from recbole_popaware.tuning.study import Study
@@ -28,16 +30,23 @@ def tune(request: Request, options: Options) -> Search:
     """
     options.check()
     space = read_space(options.params_file)
+    if options.display_file is not None:
+        check_file(options.display_file, "display_file")
     config = request.config()
     name = f"{config['model']}-{config['dataset']}.tuning.jsonl"
-    results = Results(options.output_file or Path(config["checkpoint_dir"], name))
-    study = Study(request, config, space, results)
-    search = _search_class(options.tool)(study, options)
+    file = Path(options.output_file or Path(config["checkpoint_dir"], name))
+    with held_alone(check_folder(trials_folder(file), "output_file"), "search"), quiet_if_refused():
+        return _search(Study(request, config, space, Results(file)), options)
+
+
+def _search(study: Study, options: Options) -> Search:
+    config, search = study.config, _search_class(options.tool)(study, options)
     init_seed(config["seed"], config["reproducibility"])
     init_logger(config)
     logger.info(config)
-    logger.info("%d trials at most; results: %s", search.max_evals, results.file)
+    logger.info("%d trials at most; results: %s", search.max_evals, study.results.file)
     study.load_data()
+    show()
     search.run()
     return search
 
