@@ -130,8 +130,8 @@ class Config(recbole.config.Config):
         self._update_from(files)
         protocol = self.external_config_dict.get("protocol", self.internal_config_dict.get("protocol"))
         preset = properties.FOLDER / "protocol" / f"{protocol}.yaml"
-        if preset.is_file():  # a preset yields to files about models and data, which may name it
-            self._update_from([preset, *files[1:]])
+        if preset.is_file():  # a preset yields to files about data, which may name it
+            self._update_from([preset, *files[-2:]])
 
     def _update_from(self, files: Sequence[Path]) -> None:
         for file in files:
