@@ -157,8 +157,8 @@ class Config(recbole.config.Config):
         protocol = self.external_config_dict.get("protocol", self.internal_config_dict.get("protocol"))
         schema.check_values({"protocol": protocol} if protocol is not None else {})
         preset = properties.FOLDER / "protocol" / f"{protocol}.yaml"
-        if preset.is_file():  # a preset yields to files about models and data, which may name it
-            self._update_from([preset, of_model, *of_data])
+        if preset.is_file():  # a preset yields to files about data, which may name it
+            self._update_from([preset, *of_data])
 
     def _update_from(self, files: Sequence[Path]) -> None:
         for file in files:

@@ -84,6 +84,26 @@ def test_targets_lie_within_the_horizon_and_the_training_part(timelines, horizon
     assert (len(drawn) > 1) == (horizon > 1)
 
 
+def test_an_epoch_has_so_many_full_batches_at_most(tmp_path):
+    plays = [(f"u{user}", f"i{play % 7}", play) for user in range(11) for play in range(9)]
+    write_atomic(tmp_path, "set", plays)
+    more = {
+        **SMALL,
+        "data_path": str(tmp_path),
+        "dataset": "set",
+        "train_windows": "one",
+        "train_batch_size": 4,
+    }
+    for limit, sizes in ((None, [4, 4, 3]), (1, [4]), (5, [4, 4])):
+        loader = build("PopSASRec", more, epoch_batches=limit).train_data
+        assert [len(batch) for batch in loader] == sizes
+        assert len(loader) == len(sizes)
+    users = {user for _ in range(20) for batch in loader for user in batch["user_id"].tolist()}
+    assert len(users) == 11, "windows are drawn anew"
+    loader = build("PopSASRec", more, epoch_batches=3, train_batch_size=64).train_data
+    assert [len(batch) for batch in loader] == [11], "no full batch: what there is"
+
+
 def test_rows_are_padded_to_the_longest():
     rows, values = torch.tensor([0, 0, 2, 2, 2]), torch.tensor([5, 6, 7, 8, 9])
     assert pad_rows(rows, values, 4).tolist() == [[5, 6, 0], [0, 0, 0], [7, 8, 9], [0, 0, 0]]

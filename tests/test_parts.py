@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from recbole_popaware.config import Config
 from recbole_popaware.data.dataset import HistoryDataset
 from recbole_popaware.errors import UsageError
+from recbole_popaware.evaluator.ranking import top_items
 
 # One play a column; + is a like, - a skip. The same drawing stands in docs/evaluation.md.
 TIMELINES = """
@@ -267,6 +268,45 @@ def test_personalized_most_popular_agrees_with_the_published_program(tmp_path, g
             counts = seen.setdefault(users[batch["user_id"][row]], {})
             counts[item] = counts.get(item, 0) + 1
     assert seen == expected
+
+
+def test_personalized_most_popular_ranks_as_the_published_program(tmp_path, golden):
+    """Equal counts go by the first play, and nothing but played items is recommended."""
+    experiment = golden_experiment(tmp_path, golden, "PersonalizedMostPop", history_window=50)
+    expected = golden["personalised_most_popular"]["scores"]  # in the order of the program's lists
+    dataset = experiment.test_data.dataset
+    users, items = (dataset.field2id_token[field] for field in ("user_id", "item_id"))
+    for batch, *_ in experiment.test_data:
+        ranked = top_items(experiment.model.full_sort_predict(batch), 60)
+        for user, row in zip(users[batch["user_id"]], ranked):
+            assert list(items[row[row > 0]]) == list(expected[user])
+
+
+def test_most_popular_counts_as_the_published_program(tmp_path, golden):
+    """Validated users' plays after the validation border count; the corrected protocol leaves them out."""
+    counts = {}
+    for until in ("test", "train"):
+        experiment = golden_experiment(tmp_path, golden, "MostPop", valid_users=5, popularity_until=until)
+        names = experiment.dataset.field2id_token["item_id"]
+        plays = experiment.model.item_plays.tolist()
+        counts[until] = {name: count for name, count in zip(names, plays) if count}
+    assert counts["test"] == golden["most_popular"]
+    assert sum(counts["train"].values()) < sum(counts["test"].values())
+
+
+def test_validated_users_do_not_train_on_their_last_play(tmp_path, golden):
+    rows = {}
+    for held_out in (True, False):
+        experiment = golden_experiment(tmp_path, golden, "MostPop", valid_users=5, hold_out_last=held_out)
+        train = experiment.train_data.dataset
+        rows[held_out] = set(train.inter_feat["history_end"].tolist())
+    missing = rows[False] - rows[True]
+    assert rows[True] < rows[False]
+    assert len(missing) == 5
+    valid = experiment.valid_data.dataset.inter_feat
+    ends = dict(zip(valid["user_id"].tolist(), valid["history_end"].tolist()))
+    last = {end - 1 for end in ends.values()}  # histories of validation hold that play
+    assert last <= missing
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,11 @@ def test_padding_at_minus_infinity_comes_last():
     assert top_items(scores, 4).tolist() == [[3, 1, 2, 0]]
 
 
+def test_what_may_not_be_recommended_is_padding():
+    scores = torch.tensor([[-torch.inf, -torch.inf, 1.0, -torch.inf, 2.0]])
+    assert top_items(scores, 4).tolist() == [[4, 2, 0, 0]]
+
+
 def test_keys_are_found_in_their_own_row_only():
     known = torch.tensor([1, 7])  # row 0: item 1; row 1 of 5 items: item 2
     keys = row_keys(torch.tensor([[1, 2], [1, 2]]), n_items=5)

@@ -11,7 +11,7 @@ from recbole.data.interaction import Interaction
 from torch import Tensor
 
 from recbole_popaware.data.targets import GradedTargets
-from recbole_popaware.data.tiles import lay_tiles
+from recbole_popaware.data.tiles import Tiles, draw_tiles, lay_tiles
 from recbole_popaware.distributed import resize_sampler
 
 
@@ -22,6 +22,9 @@ class TiledTrainDataLoader(TrainDataLoader):
     The interaction has stock's fields for the window's newest target, and the one that ``NEXT_ITEMS_FIELD``
     names: ``[B, L]`` the play after each place of the window, 0 where it is no target. With
     ``train_horizon`` H > 1 it is one of the next H plays instead, drawn anew for each epoch.
+
+    ``train_windows: one`` draws one window a user for each epoch. ``epoch_batches`` N ends an epoch after N
+    batches, drawn at random, and leaves out the last batch if it is not full.
 
     Raises:
         UsageError: If a user's training rows are no stretch of time.
@@ -60,11 +63,21 @@ class TiledTrainDataLoader(TrainDataLoader):
 
     def _lay(self, generator: torch.Generator) -> None:
         length = self._dataset.max_item_list_len
-        tiles = lay_tiles(self._first, self._last, length, generator)
+        choose = draw_tiles if self.config["train_windows"] == "one" else lay_tiles
+        tiles = choose(self._first, self._last, length, generator)
+        if self.config["epoch_batches"]:
+            tiles = self._limit(tiles, generator)
         self._tiles = tiles._replace(users=self._users[tiles.users], lasts=self._last[tiles.users])
         indices = object.__getattribute__(self, "dataset")  # torch's sampler asks this list for its length
         indices[:] = range(len(tiles.ends))
         resize_sampler(self.sampler, len(tiles.ends))
+
+    def _limit(self, tiles: Tiles, generator: torch.Generator) -> Tiles:
+        """Keep as many windows, drawn at random, as fill the batches of an epoch; all if they fill none."""
+        size = self.config["train_batch_size"]
+        full = min(self.config["epoch_batches"], len(tiles.ends) // size)
+        drawn = torch.randperm(len(tiles.ends), generator=generator)[: full * size or None]
+        return Tiles(*(column[drawn] for column in tiles))
 
 
 class MultiTargetEvalDataLoader(FullSortEvalDataLoader):

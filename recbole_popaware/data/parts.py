@@ -38,6 +38,7 @@ def split_at_borders(dataset: Any, log: Log) -> list[Any]:
         kept_users=config["kept_users"],
         train_until=config["train_until"],
         valid_users=config["valid_users"],
+        hold_out_last=config["hold_out_last"],
     )
     positive = log.plays.ratings > 0
     plays = Plays(log.plays.users, log.times, positive)
@@ -48,7 +49,11 @@ def split_at_borders(dataset: Any, log: Log) -> list[Any]:
     rows = dataset.inter_feat
     kept = torch.nonzero(in_training[rows[dataset.end_field]]).squeeze(1)
     train = dataset.copy(rows[kept])
-    train.training_plays = torch.bincount(dataset.history.items[in_training], minlength=dataset.item_num)
+    popular = in_training
+    if config["popularity_until"] == "test":
+        before_test = split.kept[log.plays.users] & (log.times < split.borders.test)
+        popular = torch.from_numpy(before_test[positive])
+    train.training_plays = torch.bincount(dataset.history.items[popular], minlength=dataset.item_num)
     logger.info("GTS training: %d rows of %d plays", len(kept), in_training.sum())
 
     of_targets = EvaluationRules(rules, config["targets"], bool(config["mask_history"]))

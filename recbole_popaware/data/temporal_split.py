@@ -31,12 +31,15 @@ class SplitRules:
         train_until: ``valid``: nobody trains on plays at or after the validation border; ``test``: users
             who are not validated train up to the test border (the paper).
         valid_users: Validate that many users only, drawn at random but the same every time; ``None``: all.
+        hold_out_last: Whether a validated user's last positive play before the validation border is not
+            trained on (the paper, which computes a loss on it).
     """
 
     shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
     kept_users: str = "any"
     train_until: str = "valid"
     valid_users: int | None = None
+    hold_out_last: bool = False
 
 
 class Plays(NamedTuple):
@@ -65,7 +68,8 @@ class TemporalSplit(NamedTuple):
 
     Attributes:
         borders: The two borders.
-        part: ``[P]`` TRAIN, VALID or TEST, or LEFT_OUT for every play of a user who is not kept.
+        part: ``[P]`` TRAIN, VALID or TEST, or LEFT_OUT for every play of a user who is not kept, and for
+            those held out.
         kept: ``[n_users]`` who is kept.
         validated: ``[n_users]`` whose plays between the borders may be validation targets.
     """
@@ -120,6 +124,8 @@ def split_by_time(plays: Plays, rules: SplitRules, names: np.ndarray) -> Tempora
     part = np.where(late, TEST, np.where(early, TRAIN, VALID)).astype(np.int8)
     if rules.train_until == "test":
         part[(part == VALID) & ~validated[plays.users]] = TRAIN
+    if rules.hold_out_last:
+        part[_last_rows(plays, early & plays.positive & validated[plays.users])] = LEFT_OUT
     part[~kept[plays.users]] = LEFT_OUT
     return TemporalSplit(borders, part, kept, validated)
 
@@ -127,6 +133,14 @@ def split_by_time(plays: Plays, rules: SplitRules, names: np.ndarray) -> Tempora
 def _time_at(times: np.ndarray, share: Fraction, otherwise: float) -> float:
     row = math.floor(share * len(times))
     return float(times[row]) if row < len(times) else otherwise
+
+
+def _last_rows(plays: Plays, chosen: np.ndarray) -> np.ndarray:
+    """Row of each user's last play among the chosen ones; of several at one time the last row."""
+    rows = np.flatnonzero(chosen)
+    rows = rows[np.lexsort((rows, plays.times[rows], plays.users[rows]))]
+    last: np.ndarray = rows[np.diff(plays.users[rows], append=-1) != 0]
+    return last
 
 
 def _draw(candidates: np.ndarray, size: int, names: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Lay windows over training histories so that every play is a target once."""
+"""Choose windows of training histories: all of them, or one a user."""
 
 from __future__ import annotations
 
@@ -47,3 +47,22 @@ def lay_tiles(first: Tensor, last: Tensor, length: int, generator: torch.Generat
     ends = torch.where(number == 0, last[user], last[user] - newest[user] - (number - 1) * length)
     targets = torch.where(number == 0, newest[user], (ends - first[user] + 1).clamp(max=length))
     return Tiles(user, ends, last[user], targets)
+
+
+def draw_tiles(first: Tensor, last: Tensor, length: int, generator: torch.Generator | None = None) -> Tiles:
+    """Draw one window of each user, as the published program of arXiv 2409.04329 does.
+
+    A user with more than ``length`` targets gets a window that is full and ends anywhere; so all users weigh
+    alike in training, however much they play.
+
+    Args:
+        first: ``[U]`` index of the first target.
+        last: ``[U]`` index of the last target, not before the first.
+        length: L, the most targets of a window.
+        generator: Source of the random numbers.
+    """
+    choices = (last - first + 1 - length).clamp(min=0) + 1
+    back = (torch.rand(last.shape, generator=generator, dtype=torch.float64) * choices).long()
+    ends = last - back
+    targets = (ends - first + 1).clamp(max=length)
+    return Tiles(torch.arange(len(last)), ends, last, targets)

@@ -16,11 +16,11 @@ def top_items(scores: Tensor, k: int) -> Tensor:
     ``torch.topk`` leaves the order of equal scores open, and which of them make it into the list.
 
     Args:
-        scores: ``[B, n_items]``.
+        scores: ``[B, n_items]``; -inf for items that are not to be recommended.
         k: Length of the lists, at most ``n_items``.
 
     Returns:
-        ``[B, k]`` item ids.
+        ``[B, k]`` item ids; 0, the padding, behind the last item that may be recommended.
     """
     k_more = min(k + 1, scores.size(1))
     values, items = torch.topk(scores, k_more, dim=1)
@@ -28,7 +28,7 @@ def top_items(scores: Tensor, k: int) -> Tensor:
     items = items[:, :k].clone()
     if tied.any():
         items[tied] = _break_ties(scores[tied], values[tied, k - 1 : k], k)
-    return items
+    return items.masked_fill_(values[:, :k].isneginf(), 0)
 
 
 def _break_ties(scores: Tensor, least: Tensor, k: int) -> Tensor:

@@ -28,6 +28,7 @@ from recbole_popaware.schema.checks import (
 )
 
 TRAIN_TARGETS = ("all", "next")
+TRAIN_WINDOWS = ("all", "one")
 PROTOCOLS = ("corrected", "paper")
 ACTIVATIONS = ("gelu", "relu", "swish", "tanh", "sigmoid")
 
@@ -65,12 +66,16 @@ OURS: dict[str, Check] = {
     "share_embeddings": SWITCH,
     "train_targets": one_of(TRAIN_TARGETS),
     "train_horizon": whole(1, 1_000_000),
+    "train_windows": one_of(TRAIN_WINDOWS),
+    "epoch_batches": optional(whole(1)),
     "negatives": whole(1, 10**7),
     "negative_sampling": one_of(DISTRIBUTIONS),
     "shared_negatives": either(SWITCH, one_of(("window",))),
     "gbce_t": number(0, 1),
     "mask_last": number(0, 1),
     "history_window": optional(whole(1)),
+    "equal_counts": one_of(("newest", "oldest")),
+    "popular_rest": SWITCH,
     "window_fields": NAMES,
     "resume_from": optional(PATH),
     "tensorboard_dir": optional(PATH),
@@ -78,6 +83,8 @@ OURS: dict[str, Check] = {
     "kept_users": one_of(KEPT_USERS),
     "train_until": one_of(TRAIN_UNTIL),
     "valid_users": optional(whole(1)),
+    "hold_out_last": SWITCH,
+    "popularity_until": one_of(("train", "test")),
     "targets": one_of(TARGETS),
     "mask_history": SWITCH,
     "save_per_user": SWITCH,

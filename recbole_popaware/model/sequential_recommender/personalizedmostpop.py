@@ -15,9 +15,11 @@ from recbole_popaware.model.sequential_recommender.mostpop import MostPop
 class PersonalizedMostPop(MostPop):
     """A user's own items by their plays, then the globally popular ones; nothing is learned.
 
-    Items with equal plays stand in order of their latest play, newest first, then of global popularity.
-    Scores are places in that order, exact in float32: only their order means something. The history is
-    everything the user played before the row's target, or its last ``history_window`` plays (the paper: 50).
+    Items with equal counts are ordered by their latest play, newest first, then by global popularity; or,
+    with ``equal_counts: oldest``, by their first play in the history, oldest first (the published program of
+    arXiv 2409.04329). Scores are ranks in that order, exact in float32: only their order means something. The
+    history is everything the user played before the row's target, or its last ``history_window`` plays (the
+    paper: 50). Without ``popular_rest`` all other items get -inf: they are not recommended (the paper).
     """
 
     def __init__(self, config: Any, dataset: Any) -> None:
@@ -30,16 +32,21 @@ class PersonalizedMostPop(MostPop):
         self.history: PlayHistory = dataset.history
         self.END = config["HISTORY_END_FIELD"]
         self.history_window: int | None = config["history_window"]
+        self.oldest_first: bool = config["equal_counts"] == "oldest"
+        self.popular_rest: bool = config["popular_rest"]
 
     def full_sort_predict(self, interaction: Any) -> Tensor:
         """Scores of all items, ``[B, n_items]``: below 1 by global popularity, from 1 on the user's own."""
         popularity = popularity_places(self.item_plays)
         scores = (popularity / self.n_items).repeat(len(interaction), 1)
+        if not self.popular_rest:
+            scores.fill_(-torch.inf)
         history = self.history.to(popularity.device)
         rows, places = history.before(interaction[self.USER_ID], interaction[self.END], self.history_window)
-        keys, plays, latest = summarise(rows * self.n_items + history.items[places], history.recency[places])
+        preference = -places if self.oldest_first else history.recency[places]
+        keys, plays, preferred = summarise(rows * self.n_items + history.items[places], preference)
         row, item = keys // self.n_items, keys % self.n_items
-        scores[row, item] = 1.0 + places_within_rows(row, plays, latest, popularity[item])
+        scores[row, item] = 1.0 + places_within_rows(row, plays, preferred, popularity[item])
         return scores
 
 
@@ -51,11 +58,16 @@ def popularity_places(item_plays: Tensor) -> Tensor:
     return places
 
 
-def summarise(keys: Tensor, recency: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Distinct keys in ascending order, how often each stands there, and its greatest recency."""
-    distinct, inverse, plays = torch.unique(keys, return_inverse=True, return_counts=True)
-    latest = torch.zeros_like(distinct).scatter_reduce_(0, inverse, recency, "amax")
-    return distinct, plays, latest
+def summarise(keys: Tensor, preference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Distinct keys ``[K]`` in ascending order, their counts and the greatest preference of each.
+
+    Args:
+        keys: ``[T]`` key of each entry.
+        preference: ``[T]`` whole number of each entry.
+    """
+    distinct, inverse, counts = torch.unique(keys, return_inverse=True, return_counts=True)
+    greatest = torch.zeros_like(distinct).scatter_reduce_(0, inverse, preference, "amax", include_self=False)
+    return distinct, counts, greatest
 
 
 def places_within_rows(rows: Tensor, *by: Tensor) -> Tensor:
