@@ -11,8 +11,9 @@ from recbole_popaware.data.targets import TARGETS
 from recbole_popaware.data.temporal_split import KEPT_USERS, TRAIN_UNTIL
 from recbole_popaware.errors import UsageError
 from recbole_popaware.model.negatives import DISTRIBUTIONS
-from recbole_popaware.model.popularity_aware import HEADS
+from recbole_popaware.model.popularity_aware import HEADS, INITIALIZERS
 from recbole_popaware.model.recency_head import LEARNABLE
+from recbole_popaware.optimisation import SCHEDULES
 
 _HERE = Path(__file__).parent
 # A wheel carries the files inside the package; a checkout has them beside it.
@@ -89,6 +90,14 @@ CHECKS: dict[str, Check] = {
     "negatives": whole(1),
     "negative_sampling": one_of(DISTRIBUTIONS),
     "shared_negatives": (lambda x: isinstance(x, bool) or x == "window", "True, window or False"),
+    "calibrated_start": _SWITCH,
+    "initializer": one_of(INITIALIZERS),
+    "adam_betas": (
+        lambda x: isinstance(x, (list, tuple)) and len(x) == 2 and all(_SHARE[0](b) for b in x),
+        "a list of two numbers from 0 to below 1",
+    ),
+    "warmup_steps": whole(0),
+    "learning_rate_schedule": one_of(SCHEDULES),
     "gbce_t": (lambda x: _is_number(x) and 0 <= x <= 1, "a number from 0 to 1"),
     "history_window": _LENGTH,
     "window_fields": (lambda x: isinstance(x, (list, tuple)), "a list of fields"),

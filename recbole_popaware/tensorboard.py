@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from recbole_popaware.collapse import CollapseWatch
 from recbole_popaware.distributed import is_first
 
 SAMPLED_USERS = 128  # rows of the first validation batch whose scores are averaged
@@ -17,8 +18,9 @@ SAMPLED_USERS = 128  # rows of the first validation batch whose scores are avera
 class ValidationCurves:
     """Mixin before a RecBole trainer; differs from stock in what TensorBoard shows, and where.
 
-    Each validation adds every measure (``valid/ndcg_at_10``) and, of a model with a popularity head, the
-    mean scores of :func:`score_curves`. ``tensorboard_dir`` names the folder.
+    Each validation adds every measure (``valid/ndcg_at_10``), of a model with a popularity head the mean
+    scores of :func:`score_curves`, and of our networks how alike users look to them
+    (:mod:`~recbole_popaware.collapse`). ``tensorboard_dir`` names the folder.
     """
 
     config: Any
@@ -30,6 +32,7 @@ class ValidationCurves:
 
     def __init__(self, config: Any, model: Any) -> None:
         super().__init__(config, model)  # type: ignore[call-arg]  # the trainer behind the mixin
+        self._watch = CollapseWatch()
         self.tensorboard = settle(self.tensorboard, config["tensorboard_dir"], is_first(config))
 
     def _valid_epoch(self, valid_data: Any, show_progress: bool = False) -> tuple[float, dict[str, float]]:
@@ -45,7 +48,11 @@ class ValidationCurves:
         found = interaction, _, rows, items = super()._full_sort_batch_eval(batched_data)  # type: ignore[misc]
         if self._curves is None:
             pairs = rows.to(self.device), items.to(self.device)
-            self._curves = score_curves(self.model, interaction.to(self.device), *pairs)
+            interaction = interaction.to(self.device)
+            self._curves = {
+                **score_curves(self.model, interaction, *pairs),
+                **self._watch(self.model, interaction),
+            }
         return found
 
 

@@ -17,6 +17,7 @@ from recbole_popaware.errors import UsageError
 from recbole_popaware.evaluator.collector import PopAwareCollector
 from recbole_popaware.evaluator.evaluator import PopAwareEvaluator
 from recbole_popaware.fusion import WeightTrials
+from recbole_popaware.optimisation import ScheduledTraining
 from recbole_popaware.random_state import read_random_state, restore_random_state
 from recbole_popaware.tensorboard import ValidationCurves
 
@@ -54,7 +55,7 @@ def read_checkpoint(
     return checkpoint
 
 
-class TrainerAdapter(ValidationCurves, WeightTrials, DistributedTraining):
+class TrainerAdapter(ValidationCurves, WeightTrials, ScheduledTraining, DistributedTraining):
     """Mixin before a RecBole trainer; differs from stock in its evaluation and in its checkpoints.
 
     Stock pickles its ``Config`` into a checkpoint. Ours holds the settings as JSON text, loads with
