@@ -4,7 +4,7 @@
     python benchmarks/learning_curves.py atomic foursquare_nyc --systems gSASRec --set calibrated_start=False
 
 All plays after a moment are to be predicted (benchmarks/gts.yaml). Seconds are those of the process in
-training, without validation. ``mean_cosine`` is that between users' hidden states (recbole_popaware/collapse.py).
+training, without validation. ``mean_cosine`` is that between users' states (recbole_popaware/collapse.py).
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from torch.nn.functional import normalize
 
 logger = getLogger(__name__)
 
-COLLAPSED = 0.99  # sound networks are at 0.1 to 0.5 after an epoch, collapsed ones above 0.999
+COLLAPSED = 0.99  # sound networks are at 0.1 to 0.9 once they have settled, collapsed ones above 0.999
+SETTLED = 300  # batches; many a sound network begins with all users alike
 SAMPLED_USERS = 128
 
 
@@ -30,18 +31,19 @@ def mean_cosine(hidden: Tensor) -> float:
 
 
 class CollapseWatch:
-    """Measures a model after each epoch, and warns of its collapse, once."""
+    """Measures a model at each validation, and warns of its collapse, once."""
 
     def __init__(self) -> None:
         self._warned = False
 
     @torch.no_grad()
-    def __call__(self, model: Any, interaction: Any) -> dict[str, float]:
+    def __call__(self, model: Any, interaction: Any, steps: int) -> dict[str, float]:
         """Measure, and log.
 
         Args:
             model: Any model; those without ``last_hidden`` are not measured.
             interaction: A batch, on the model's device; the first row of each user counts.
+            steps: How many batches the model has learned.
 
         Returns:
             The curve ``hidden/mean_cosine``.
@@ -53,13 +55,14 @@ class CollapseWatch:
             return {}
         cosine = mean_cosine(model.last_hidden(interaction[np.sort(first)[:SAMPLED_USERS]]))
         logger.info("mean cosine of different users' hidden states: %.4f", cosine)
-        if cosine > COLLAPSED and not self._warned:
+        if cosine > COLLAPSED and steps >= SETTLED and not self._warned:
             self._warned = True
             logger.warning(
-                "%s has collapsed: the hidden states of different users are nearly alike (mean cosine "
-                "%.4f), so that it ranks alike for all; with BCE and gBCE say calibrated_start: True, or try "
-                "initializer: xavier, or a lower learning_rate",
+                "%s has collapsed after %d batches: different users' hidden states have a mean cosine of %.4f, "
+                "so that it ranks alike for all; with BCE and gBCE say calibrated_start: True, else try "
+                "initializer: xavier or a lower learning_rate",
                 type(model).__name__,
+                steps,
                 cosine,
             )
         return {"hidden/mean_cosine": cosine}

@@ -41,6 +41,11 @@ def follow(optimizer: Optimizer, factor: Callable[[int], float]) -> RemovableHan
     return optimizer.register_step_pre_hook(set_rates)
 
 
+def steps_of(optimizer: Optimizer) -> int:
+    """How many steps an optimiser has made while :func:`follow` counted them."""
+    return int(optimizer.param_groups[0].get("steps", 0))
+
+
 class ScheduledTraining:
     """Mixin before a RecBole trainer; differs from stock in ``adam_betas`` and the learning rate's course."""
 

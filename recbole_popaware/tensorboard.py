@@ -11,6 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from recbole_popaware.collapse import CollapseWatch
 from recbole_popaware.distributed import is_first
+from recbole_popaware.optimisation import steps_of
 
 SAMPLED_USERS = 128  # rows of the first validation batch whose scores are averaged
 
@@ -26,6 +27,7 @@ class ValidationCurves:
     config: Any
     model: Any
     device: torch.device
+    optimizer: torch.optim.Optimizer
     train_loss_dict: dict[int, Any]
     tensorboard: Any
     _curves: dict[str, float] | None = {}  # noqa: RUF012  # None: the next batch is the one to take
@@ -51,7 +53,7 @@ class ValidationCurves:
             interaction = interaction.to(self.device)
             self._curves = {
                 **score_curves(self.model, interaction, *pairs),
-                **self._watch(self.model, interaction),
+                **self._watch(self.model, interaction, steps_of(self.optimizer)),
             }
         return found
 

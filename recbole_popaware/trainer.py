@@ -93,7 +93,7 @@ class TrainerAdapter(ValidationCurves, WeightTrials, ScheduledTraining, Distribu
         if self._resumed is not None:
             restore_random_state(self._resumed, self._generator)
         with torch.autograd.set_detect_anomaly(False):
-            return super().fit(train_data, *args, **kwargs)  # type: ignore[misc]
+            return super().fit(train_data, *args, **kwargs)
 
     def _valid_epoch(self, *args: Any, **kwargs: Any) -> Any:
         score, self._valid_result = super()._valid_epoch(*args, **kwargs)

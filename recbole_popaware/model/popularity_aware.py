@@ -52,10 +52,12 @@ class PopularityAware:
     * Batches may hold a target at every place of a window (``train_targets: all``).
     * The loss may be any of :data:`~.losses.LOSS_TYPES`; negatives are drawn here, on the model's device.
     * ``share_embeddings: False`` gives the scores an item table of their own.
+    * With ``calibrated_start`` BCE and gBCE see scores plus the constant that they ask for at the start.
+    * ``initializer: xavier`` draws the weights of linear layers by their width.
     * Attention runs through PyTorch's fused kernels, and evaluation computes one place of each row.
 
-    With ``popularity_head: none``, ``train_targets: next``, ``loss_type: CE`` and shared embeddings it is the
-    stock model: same weights, and the same scores and loss up to rounding.
+    With ``popularity_head: none``, ``train_targets: next``, ``loss_type: CE``, ``initializer: normal`` and
+    shared embeddings it is the stock model: same weights, and the same scores and loss up to rounding.
     """
 
     input_type = InputType.POINTWISE  # RecBole need not draw negatives
