@@ -58,9 +58,9 @@ class CollapseWatch:
         if cosine > COLLAPSED and steps >= SETTLED and not self._warned:
             self._warned = True
             logger.warning(
-                "%s has collapsed after %d batches: different users' hidden states have a mean cosine of %.4f, "
-                "so that it ranks alike for all; with BCE and gBCE say calibrated_start: True, else try "
-                "initializer: xavier or a lower learning_rate",
+                "%s has collapsed after %d batches: different users' hidden states have a mean cosine of "
+                "%.4f, so that it ranks alike for all; with BCE and gBCE say calibrated_start: True, else "
+                "try initializer: xavier or a lower learning_rate",
                 type(model).__name__,
                 steps,
                 cosine,

@@ -93,7 +93,8 @@ def test_sampled_losses_are_those_of_the_summed_scores(toy, loss_type, shared, c
     torch.manual_seed(3)
     drawn = model.negatives({True: 1, "window": len(windows), False: len(targets)}[shared])
     rows = torch.nonzero(following)[:, 0]
-    items = drawn.items[rows] if shared == "window" else drawn.items.expand(len(targets), -1)
+    drawn = drawn.of_rows(rows) if shared == "window" else drawn
+    items = drawn.items.expand(len(targets), -1)
     positive, negative = scores.gather(1, targets[:, None]).squeeze(1), scores.gather(1, items)
     mask = items != targets[:, None]
     if calibrated and "BCE" in loss_type:
@@ -182,3 +183,27 @@ def test_popbert4rec_masks_as_stock_does(toy):
     windows = torch.randint(1, 9, (3, 8)) * (torch.arange(8) < lengths.unsqueeze(1))
     expected = BERT4Rec.reconstruct_test_data(model, windows, lengths)
     assert torch.equal(model.reconstruct_test_data(windows, lengths), expected)
+
+
+@pytest.mark.parametrize("loss_type", ["BCE", "gBCE"])
+@pytest.mark.parametrize("model", ["PopSASRec", "PopBERT4Rec"])
+def test_no_other_level_would_be_a_better_start(toy, model, loss_type):
+    settings = {"popularity_head": "none", "loss_type": loss_type, "negatives": 9}
+    experiment = build(model, toy, **settings)
+    batch = next(iter(experiment.train_data))
+    found, start = [], experiment.model.level
+    for change in (-1.0, 0.0, 1.0, -start):
+        experiment.model.level = start + change
+        torch.manual_seed(3)
+        found.append(float(experiment.model.calculate_loss(batch)))
+    assert found.index(min(found)) == 1
+
+
+def test_linear_layers_are_drawn_by_their_width_on_request_and_embeddings_are_not(toy):
+    stock, drawn = (build("PopSASRec", toy, initializer=i).model.state_dict() for i in ("normal", "xavier"))
+    for name, weight in drawn.items():
+        linear = weight.dim() == 2 and "embedding" not in name
+        assert torch.equal(weight, stock[name]) != linear, name
+        if linear:
+            bound = (6 / sum(weight.shape)) ** 0.5
+            assert 0.8 * bound < weight.abs().max() <= bound, name
