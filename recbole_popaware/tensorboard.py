@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from recbole_popaware.collapse import CollapseWatch
 from recbole_popaware.distributed import is_first
 from recbole_popaware.files import check_folder, one_line, unique_name
 from recbole_popaware.log import run_name
+from recbole_popaware.optimisation import steps_of
 
 TITLE = "the folder of TensorBoard's curves"
 ROOT = Path("log_tensorboard")  # RecBole's
@@ -26,13 +28,15 @@ SAMPLED_USERS = 128  # rows of the first validation batch whose scores are avera
 class ValidationCurves:
     """Mixin before a RecBole trainer; differs from stock in what TensorBoard shows, and where.
 
-    Each validation adds every measure (``valid/ndcg_at_10``) and, of a model with a popularity head, the
-    mean scores of :func:`score_curves`. ``tensorboard_dir`` names the folder.
+    Each validation adds every measure (``valid/ndcg_at_10``), of a model with a popularity head the mean
+    scores of :func:`score_curves`, and of our networks how alike users look to them
+    (:mod:`~recbole_popaware.collapse`). ``tensorboard_dir`` names the folder.
     """
 
     config: Any
     model: Any
     device: torch.device
+    optimizer: torch.optim.Optimizer
     train_loss_dict: dict[int, Any]
     tensorboard: Any
     _curves: dict[str, float] | None = {}  # noqa: RUF012  # None: the next batch is the one to take
@@ -40,6 +44,7 @@ class ValidationCurves:
     def __init__(self, config: Any, model: Any) -> None:
         with _no_stock_writer():
             super().__init__(config, model)  # type: ignore[call-arg]  # the trainer behind the mixin
+        self._watch = CollapseWatch()
         self.tensorboard = open_writer(config["tensorboard_dir"], is_first(config))
 
     def _valid_epoch(self, valid_data: Any, show_progress: bool = False) -> tuple[float, dict[str, float]]:
@@ -55,7 +60,11 @@ class ValidationCurves:
         found = interaction, _, rows, items = super()._full_sort_batch_eval(batched_data)  # type: ignore[misc]
         if self._curves is None:
             pairs = rows.to(self.device), items.to(self.device)
-            self._curves = score_curves(self.model, interaction.to(self.device), *pairs)
+            interaction = interaction.to(self.device)
+            self._curves = {
+                **score_curves(self.model, interaction, *pairs),
+                **self._watch(self.model, interaction, steps_of(self.optimizer)),
+            }
         return found
 
 

@@ -25,6 +25,7 @@ from recbole_popaware.evaluator.collector import PopAwareCollector
 from recbole_popaware.evaluator.evaluator import PopAwareEvaluator
 from recbole_popaware.files import check_folder, one_line, unique_name
 from recbole_popaware.fusion import WeightTrials
+from recbole_popaware.optimisation import ScheduledTraining
 from recbole_popaware.random_state import read_random_state, restore_random_state
 from recbole_popaware.tensorboard import ValidationCurves
 from recbole_popaware.trust import keep_harmless
@@ -32,7 +33,7 @@ from recbole_popaware.trust import keep_harmless
 logger = getLogger(__name__)
 
 
-class TrainerAdapter(ValidationCurves, WeightTrials, DistributedTraining):
+class TrainerAdapter(ValidationCurves, WeightTrials, ScheduledTraining, DistributedTraining):
     """Mixin before a RecBole trainer; differs from stock in its evaluation and in its checkpoints.
 
     Stock pickles its ``Config`` into a checkpoint. Ours holds the settings as JSON text, loads with
@@ -79,7 +80,7 @@ class TrainerAdapter(ValidationCurves, WeightTrials, DistributedTraining):
             torch.autograd.set_detect_anomaly(False),
             one_line("training has to stop, a file is not written"),
         ):
-            return super().fit(train_data, *args, **kwargs)  # type: ignore[misc]
+            return super().fit(train_data, *args, **kwargs)
 
     def _valid_epoch(self, *args: Any, **kwargs: Any) -> Any:
         score, self._valid_result = super()._valid_epoch(*args, **kwargs)

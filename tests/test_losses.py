@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from recbole_popaware.model.losses import bce, bpr, gbce_beta, mean_over, sampled_ce
+from recbole_popaware.model.losses import bce, bpr, calibration_level, gbce_beta, mean_over, sampled_ce
 from recbole_popaware.model.negatives import NegativeSampler
 
 
@@ -64,6 +64,32 @@ def test_log_uniform_prefers_what_is_played_most():
     shares = torch.bincount(drawn.flatten(), minlength=4)[1:] / drawn.numel()
     expected = torch.tensor([math.log(4 / 3), math.log(2), math.log(3 / 2)]) / math.log(4)
     torch.testing.assert_close(shares, expected, atol=0.01, rtol=0)
+
+
+def test_hand_made_levels():
+    uniform = {k: NegativeSampler(torch.ones(5136), k).log_expected for k in (1, 256)}
+    gsasrec = calibration_level(gbce_beta(256, 5135, 0.75), 5135, normalised=False)
+    assert float(gsasrec - uniform[256]) == pytest.approx(-6.79, abs=0.01)
+    assert float(calibration_level(1.0, 5135, normalised=False) - uniform[1]) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("t", [0.0, 0.75, 1.0])
+@pytest.mark.parametrize("distribution", ["uniform", "log_uniform"])
+def test_log_probabilities_at_their_level_are_where_the_loss_is_least(distribution, t):
+    """The expected loss has no gradient there; a network's zeros are log-probabilities 1 / N, up to ln N."""
+    sampler = NegativeSampler(torch.arange(31), 6, distribution)
+    beta, items = gbce_beta(6, 30, t), torch.arange(1, 31)
+    for normalised, probabilities in (
+        (True, torch.rand(30).softmax(0)),
+        (False, torch.full((30,), 1 / 30)),
+    ):
+        scores = probabilities.log() if normalised else torch.zeros(30)
+        level = calibration_level(beta, 30, normalised) - sampler.log_expected_of(items)
+        scores = (scores + level).double().requires_grad_()
+        expected = sampler.log_expected_of(items).exp()
+        loss = -(probabilities * beta * scores.sigmoid().log() + expected * (1 - scores.sigmoid()).log())
+        loss.sum().backward()
+        torch.testing.assert_close(scores.grad, torch.zeros(30, dtype=torch.float64), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

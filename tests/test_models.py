@@ -16,7 +16,7 @@ SAME_TRAINING = {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "train_ba
 
 @pytest.mark.parametrize(("stock", "ours"), PAIRS)
 def test_without_the_head_weights_and_scores_are_stock_s(toy, stock, ours):
-    expected, actual = build(stock, toy), build(ours, toy, popularity_head="none")
+    expected, actual = build(stock, toy), build(ours, toy, popularity_head="none", initializer="normal")
     weights, stock_weights = actual.model.state_dict(), expected.model.state_dict()
     assert weights.keys() == stock_weights.keys()
     assert all(torch.equal(weights[name], stock_weights[name]) for name in weights)
@@ -30,7 +30,8 @@ def test_without_the_head_weights_and_scores_are_stock_s(toy, stock, ours):
 def test_without_the_head_loss_and_gradients_are_stock_s(toy):
     found = []
     for name in ("SASRec", "PopSASRec"):
-        extra = {} if name == "SASRec" else {"popularity_head": "none", "train_targets": "next"}
+        as_stock = {"popularity_head": "none", "train_targets": "next", "initializer": "normal"}
+        extra = {} if name == "SASRec" else as_stock
         experiment = build(name, {**toy, **SAME_TRAINING}, **extra)
         loss = experiment.model.calculate_loss(next(iter(experiment.train_data)))
         loss.backward()
@@ -42,7 +43,8 @@ def test_without_the_head_loss_and_gradients_are_stock_s(toy):
 @pytest.mark.parametrize("form", sorted(FORMS))
 @pytest.mark.parametrize(("stock", "ours"), PAIRS)
 def test_scores_are_stock_plus_head(toy, stock, ours, form):
-    plain, aware = build(stock, toy), build(ours, toy, popularity_head=form, pps_epsilon=0.3)
+    settings = {"popularity_head": form, "pps_epsilon": 0.3, "initializer": "normal"}
+    plain, aware = build(stock, toy), build(ours, toy, **settings)
     batch = next(iter(aware.test_data))[0]
     with torch.no_grad():
         expected = plain.model.full_sort_predict(batch) + PopularityHead(plain.model.n_items, form, 0.3)(
@@ -79,8 +81,10 @@ def test_ce_is_the_cross_entropy_of_the_summed_scores(toy, targets, share):
 
 @pytest.mark.parametrize("loss_type", ["SampledCE", "BPR", "BCE", "gBCE"])
 @pytest.mark.parametrize("shared", [True, "window", False])
-def test_sampled_losses_are_those_of_the_summed_scores(toy, loss_type, shared):
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_sampled_losses_are_those_of_the_summed_scores(toy, loss_type, shared, calibrated):
     settings = {"loss_type": loss_type, "shared_negatives": shared, "negatives": 6}
+    settings.update(calibrated_start=calibrated, negative_sampling="log_uniform")
     experiment = build("PopSASRec", toy, **settings)
     model, batch = experiment.model, next(iter(experiment.train_data))
     windows, following = batch["item_id_list"], batch["next_items"]
@@ -89,9 +93,14 @@ def test_sampled_losses_are_those_of_the_summed_scores(toy, loss_type, shared):
     torch.manual_seed(3)
     drawn = model.negatives({True: 1, "window": len(windows), False: len(targets)}[shared])
     rows = torch.nonzero(following)[:, 0]
-    items = drawn.items[rows] if shared == "window" else drawn.items.expand(len(targets), -1)
+    drawn = drawn.of_rows(rows) if shared == "window" else drawn
+    items = drawn.items.expand(len(targets), -1)
     positive, negative = scores.gather(1, targets[:, None]).squeeze(1), scores.gather(1, items)
     mask = items != targets[:, None]
+    if calibrated and "BCE" in loss_type:
+        level, ranks = losses.calibration_level(model.beta, model.n_items - 1, True), model.negatives
+        positive = positive + level - ranks.log_expected_of(targets)
+        negative = negative + level - ranks.log_expected_of(items)
     expected = {
         "SampledCE": lambda: losses.sampled_ce(positive, negative, mask, drawn.log_expected),
         "BPR": lambda: losses.bpr(positive, negative, mask),
@@ -174,3 +183,27 @@ def test_popbert4rec_masks_as_stock_does(toy):
     windows = torch.randint(1, 9, (3, 8)) * (torch.arange(8) < lengths.unsqueeze(1))
     expected = BERT4Rec.reconstruct_test_data(model, windows, lengths)
     assert torch.equal(model.reconstruct_test_data(windows, lengths), expected)
+
+
+@pytest.mark.parametrize("loss_type", ["BCE", "gBCE"])
+@pytest.mark.parametrize("model", ["PopSASRec", "PopBERT4Rec"])
+def test_no_other_level_would_be_a_better_start(toy, model, loss_type):
+    settings = {"popularity_head": "none", "loss_type": loss_type, "negatives": 9}
+    experiment = build(model, toy, **settings)
+    batch = next(iter(experiment.train_data))
+    found, start = [], experiment.model.level
+    for change in (-1.0, 0.0, 1.0, -start):
+        experiment.model.level = start + change
+        torch.manual_seed(3)
+        found.append(float(experiment.model.calculate_loss(batch)))
+    assert found.index(min(found)) == 1
+
+
+def test_linear_layers_are_drawn_by_their_width_on_request_and_embeddings_are_not(toy):
+    stock, drawn = (build("PopSASRec", toy, initializer=i).model.state_dict() for i in ("normal", "xavier"))
+    for name, weight in drawn.items():
+        linear = weight.dim() == 2 and "embedding" not in name
+        assert torch.equal(weight, stock[name]) != linear, name
+        if linear:
+            bound = (6 / sum(weight.shape)) ** 0.5
+            assert 0.8 * bound < weight.abs().max() <= bound, name

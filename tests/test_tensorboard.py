@@ -28,6 +28,7 @@ def test_every_measure_of_every_epoch_is_shown(toy):
     result = run_recbole_popaware("PopSASRec", config_dict={**toy, "epochs": 3, "tensorboard_dir": "curves"})
     found = curves("curves")
     assert {"Loss/Train", "Vaild_score", "valid/ndcg_at_10", "valid/recall_at_10", *SCORES} <= set(found)
+    assert [step for step, _ in found["hidden/mean_cosine"]] == [0, 1, 2]
     assert all([step for step, _ in found[tag]] == [0, 1, 2] for tag in ("valid/mrr_at_10", *SCORES))
     best = max(value for _, value in found["valid/ndcg_at_10"])
     assert best == pytest.approx(result["best_valid_result"]["ndcg@10"])

@@ -7,6 +7,8 @@ may be of any float type, the arithmetic is in float32 at least. Nothing is clam
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -63,6 +65,28 @@ def gbce_beta(n_negatives: int, n_items: int, t: float) -> float:
     """
     alpha = n_negatives / (n_items - 1)
     return alpha * (t * (1 - 1 / alpha) + 1 / alpha)
+
+
+def calibration_level(beta: float, n_items: int, normalised: bool) -> float:
+    """What, less ``ln E``, sets scores where a loss over a sigmoid starts calibrated.
+
+    Let item j be the target with probability p_j and stand ``E_j`` times among the k negatives that are drawn
+    (``k / N`` if uniformly). The loss is least, over all scores, at ``s_j = ln(beta p_j / E_j)``: it sees the
+    target far more often than the catalogue would show it. So a score that means ``ln p_j`` must enter the
+    loss with ``ln beta - ln E_j`` added (noise-contrastive estimation; Mnih and Teh, ICML 2012).
+
+    The sigmoid form of the popularity head is such a score. A network alone starts at 0 for every item, which
+    can only mean ``p_j = 1 / N``: it needs ``-ln N`` as well, and starts with uniform negatives at
+    ``ln(beta / k)``: 0 for BCE with one negative, -6.8 for gBCE with 256 of 5,135 items and t = 0.75.
+    Without it the network finds this level by moving all hidden states to one direction, and is long in
+    getting out of there.
+
+    Args:
+        beta: That of gBCE; 1 for BCE.
+        n_items: N, items in the catalogue without the padding id.
+        normalised: Whether scores start as logarithms of probabilities.
+    """
+    return math.log(beta) - (0.0 if normalised else math.log(n_items))
 
 
 def mean_over(losses: Tensor, mask: Tensor) -> Tensor:

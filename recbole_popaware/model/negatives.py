@@ -41,6 +41,7 @@ class NegativeSampler(nn.Module):
     """
 
     by_popularity: Tensor
+    log_expected: Tensor
 
     def __init__(self, item_plays: Tensor, n_negatives: int, distribution: str = "uniform") -> None:
         super().__init__()
@@ -49,6 +50,7 @@ class NegativeSampler(nn.Module):
         self.distribution = distribution
         by_popularity = torch.argsort(item_plays[1:], descending=True, stable=True) + 1
         self.register_buffer("by_popularity", by_popularity, persistent=False)
+        self.register_buffer("log_expected", self._log_expected(), persistent=False)
 
     def forward(self, n_draws: int) -> Negatives:
         """Draw K items, that many times."""
@@ -56,11 +58,24 @@ class NegativeSampler(nn.Module):
         device = self.by_popularity.device
         if self.distribution == "uniform":
             items = torch.randint(1, self.n_items + 1, shape, device=device)
-            return Negatives(items, torch.tensor(math.log(self.n_negatives / self.n_items), device=device))
-        scale = math.log(self.n_items + 1)
-        ranks = torch.exp(torch.rand(shape, device=device) * scale).long().sub_(1).clamp_(0, self.n_items - 1)
-        share = torch.log1p(1 / (ranks + 1.0)) / scale
-        return Negatives(self.by_popularity[ranks], torch.log(share * self.n_negatives))
+        else:
+            scale = math.log(self.n_items + 1)
+            ranks = torch.exp(torch.rand(shape, device=device) * scale).long()
+            items = self.by_popularity[ranks.sub_(1).clamp_(0, self.n_items - 1)]
+        return Negatives(items, self.log_expected_of(items))
+
+    def log_expected_of(self, items: Tensor) -> Tensor:
+        """``ln`` of how often each item is expected among K draws, broadcasts to ``items``."""
+        return self.log_expected if self.distribution == "uniform" else self.log_expected[items]
+
+    def _log_expected(self) -> Tensor:
+        """One number if uniform, or ``[n_items]``."""
+        if self.distribution == "uniform":
+            return torch.tensor(math.log(self.n_negatives / self.n_items))
+        of_rank = torch.log1p(1 / torch.arange(1.0, self.n_items + 1)) / math.log(self.n_items + 1)
+        table = torch.zeros(self.n_items + 1)
+        table[self.by_popularity] = torch.log(of_rank * self.n_negatives)
+        return table
 
     def extra_repr(self) -> str:
         """Settings to show when the model is printed."""

@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from recbole_popaware.data.history import PlayHistory
 from recbole_popaware.errors import UsageError
 from recbole_popaware.model import losses
-from recbole_popaware.model.encoder import fuse
+from recbole_popaware.model.encoder import draw_by_width, fuse
 from recbole_popaware.model.head_history import HeadHistory, Windows
 from recbole_popaware.model.negatives import Negatives, NegativeSampler
 from recbole_popaware.model.play_index import PlayIndex, Queries
@@ -23,6 +23,8 @@ from recbole_popaware.model.recency_head import DEFAULT_DECAY, DEFAULT_OFFSET, R
 SWITCHED_OFF = "none"
 BY_LOSS = "auto"
 HEADS = (BY_LOSS, "softmax", "sigmoid", SWITCHED_OFF)
+
+INITIALIZERS = ("normal", "xavier")
 
 SCORES_AT_ONCE = 1 << 24  # floats in a piece of scores (64 MB); more are made and dropped piece by piece
 
@@ -50,10 +52,12 @@ class PopularityAware:
     * Batches may hold a target at every place of a window (``train_targets: all``).
     * The loss may be any of :data:`~.losses.LOSS_TYPES`; negatives are drawn here, on the model's device.
     * ``share_embeddings: False`` gives the scores an item table of their own.
+    * With ``calibrated_start`` BCE and gBCE see scores plus the constant that they ask for at the start.
+    * ``initializer: xavier`` draws the weights of linear layers by their width.
     * Attention runs through PyTorch's fused kernels, and evaluation computes one place of each row.
 
-    With ``popularity_head: none``, ``train_targets: next``, ``loss_type: CE`` and shared embeddings it is the
-    stock model: same weights, and the same scores and loss up to rounding.
+    With ``popularity_head: none``, ``train_targets: next``, ``loss_type: CE``, ``initializer: normal`` and
+    shared embeddings it is the stock model: same weights, and the same scores and loss up to rounding.
     """
 
     input_type = InputType.POINTWISE  # RecBole need not draw negatives
@@ -76,6 +80,8 @@ class PopularityAware:
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(_StockLoss(config), dataset)  # type: ignore[call-arg]  # the model behind the mixin
         fuse(self.trm_encoder)
+        if config["initializer"] == "xavier":
+            draw_by_width(self)  # type: ignore[arg-type]  # the model
         self.loss_type: str = config["loss_type"]
         self.NEXT_ITEMS = config["NEXT_ITEMS_FIELD"]
         self.END = config["HISTORY_END_FIELD"]
@@ -99,8 +105,13 @@ class PopularityAware:
             self.negatives = NegativeSampler(
                 dataset.item_plays(), config["negatives"], config["negative_sampling"]
             )
+        self.beta = 1.0
         if self.loss_type == "gBCE":
             self.beta = losses.gbce_beta(config["negatives"], self.n_items - 1, config["gbce_t"])
+        self.level: float | None = None
+        if self.loss_type in losses.SIGMOID_LOSSES and config["calibrated_start"]:
+            headed = self.popularity_head is not None
+            self.level = losses.calibration_level(self.beta, self.n_items - 1, normalised=headed)
 
     def training_places(self, interaction: Any) -> TrainingPlaces:
         """What a batch trains."""
@@ -224,7 +235,10 @@ class PopularityAware:
             return losses.sampled_ce(positive, negative, mask, drawn.log_expected)
         if self.loss_type == "BPR":
             return losses.bpr(positive, negative, mask)
-        return losses.bce(positive, negative, mask, self.beta if self.loss_type == "gBCE" else 1.0)
+        if self.level is not None:
+            positive = positive + (self.level - self.negatives.log_expected_of(targets))
+            negative = negative + (self.level - drawn.log_expected)
+        return losses.bce(positive, negative, mask, self.beta)
 
     def _negatives(self, places: TrainingPlaces) -> tuple[Negatives, Tensor]:
         """Draw items, ``[T, K]`` or ``[1, K]``, and score them, ``[T, K]``."""

@@ -9,8 +9,10 @@ An offset ``c`` flattens the memory of the newest plays: a play weighs ``((age +
 that ages well below c count about alike, 1 for the newest, and those well above fade as before.
 
 In the sigmoid form a learned ``b`` is added to all scores. Losses over few drawn items see a target far more
-often than the catalogue of N would show it, so the head's probabilities are too low for them by a constant;
-without b the network makes up for it, at the cost of the order. A softmax does not see it.
+often than the catalogue of N would show it, so the head's probabilities are too low for them by a constant.
+``calibrated_start`` adds the one that fits the head as it starts (:func:`~.losses.calibration_level`); b is
+what learning changes about it. Without both the network makes up for it, at the cost of the order. A softmax
+sees neither.
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ from typing import Any
 from recbole_popaware.data.targets import TARGETS
 from recbole_popaware.data.temporal_split import KEPT_USERS, TRAIN_UNTIL
 from recbole_popaware.model.negatives import DISTRIBUTIONS
-from recbole_popaware.model.popularity_aware import HEADS
+from recbole_popaware.model.popularity_aware import HEADS, INITIALIZERS
 from recbole_popaware.model.recency_head import LEARNABLE
+from recbole_popaware.optimisation import SCHEDULES
 from recbole_popaware.schema.checks import (
     ANYTHING,
     NAME,
@@ -72,6 +73,11 @@ OURS: dict[str, Check] = {
     "negative_sampling": one_of(DISTRIBUTIONS),
     "shared_negatives": either(SWITCH, one_of(("window",))),
     "gbce_t": number(0, 1),
+    "calibrated_start": SWITCH,
+    "initializer": one_of(INITIALIZERS),
+    "adam_betas": list_of(_SHARE, "two numbers from 0 to below 1", least=2, most=2),
+    "warmup_steps": whole(0),
+    "learning_rate_schedule": one_of(SCHEDULES),
     "mask_last": number(0, 1),
     "history_window": optional(whole(1)),
     "equal_counts": one_of(("newest", "oldest")),

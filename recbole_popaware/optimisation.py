@@ -1,0 +1,73 @@
+"""What RecBole's optimisers lack: Adam's betas, warm-up and a schedule of the learning rate."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any, Callable
+
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
+SCHEDULES = ("constant", "linear", "cosine")
+
+
+def rate_factor(step: int, schedule: str, warmup: int, total: int) -> float:
+    """What the learning rate is multiplied by at a step.
+
+    Args:
+        step: Number of the step, from 0.
+        schedule: One of :data:`SCHEDULES`: after the warm-up the rate stays, or falls to 0 at ``total``.
+        warmup: Steps over which it rises evenly to its full value.
+        total: Steps in all.
+    """
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    done = min((step - warmup) / max(total - warmup, 1), 1.0)
+    return {"constant": 1.0, "linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}[schedule]
+
+
+def follow(optimizer: Optimizer, factor: Callable[[int], float]) -> RemovableHandle:
+    """Let learning rates follow a factor of the number of the step, until the handle is removed.
+
+    Step and full rate stand in the parameter groups, so that the optimiser's state dict holds them.
+    """
+
+    def set_rates(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        for group in optimizer.param_groups:
+            step, full = group.setdefault("steps", 0), group.setdefault("initial_lr", group["lr"])
+            group.update(lr=full * factor(step), steps=step + 1)
+
+    return optimizer.register_step_pre_hook(set_rates)
+
+
+def steps_of(optimizer: Optimizer) -> int:
+    """How many steps an optimiser has made while :func:`follow` counted them."""
+    return int(optimizer.param_groups[0].get("steps", 0))
+
+
+class ScheduledTraining:
+    """Mixin before a RecBole trainer; differs from stock in ``adam_betas`` and the learning rate's course."""
+
+    config: Any
+    epochs: int
+    optimizer: Optimizer
+
+    def _build_optimizer(self, **kwargs: Any) -> Optimizer:
+        optimizer: Optimizer = super()._build_optimizer(**kwargs)  # type: ignore[misc]  # the trainer's
+        betas = self.config["adam_betas"]
+        for group in optimizer.param_groups:
+            if betas and "betas" in group:
+                group["betas"] = tuple(betas)
+        return optimizer
+
+    def fit(self, train_data: Any, *args: Any, **kwargs: Any) -> Any:
+        """Train; see stock."""
+        schedule = self.config["learning_rate_schedule"] or SCHEDULES[0]
+        warmup, total = self.config["warmup_steps"] or 0, self.epochs * len(train_data)
+        factor = partial(rate_factor, schedule=schedule, warmup=warmup, total=total)
+        handle = follow(self.optimizer, factor)
+        try:
+            return super().fit(train_data, *args, **kwargs)  # type: ignore[misc]
+        finally:
+            handle.remove()
