@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from logging import getLogger
 from pathlib import Path
@@ -250,7 +251,7 @@ def load_data_and_model(
     init_seed(config["seed"], config["reproducibility"])
     if log:
         run_log.init_logger(config)
-    with run_log.quiet_if_refused():
+    with run_log.quiet_if_refused() if log else nullcontext():  # without, it is for the caller to say
         experiment = prepare(config)
         _fill(experiment, checkpoint, model_file)
     return experiment

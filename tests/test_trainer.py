@@ -229,3 +229,32 @@ def test_training_does_not_search_every_gradient_for_nan(toy, monkeypatch):
         train("PopSASRec", toy)
         assert torch.is_anomaly_enabled()
     assert seen == [False]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_says_what_to_try(toy, monkeypatch, value):
+    experiment = build("PopSASRec", toy)
+    loss = experiment.model.calculate_loss
+    monkeypatch.setattr(experiment.model, "calculate_loss", lambda rows: loss(rows) + value)
+    with pytest.raises(UsageError, match=rf"loss is {value}, .* lower learning_rate .* clip_grad_norm"):
+        Trainer(experiment.config, experiment.model).fit(experiment.train_data, verbose=False)
+
+
+def test_scores_that_are_no_numbers_are_not_ranked(toy):
+    experiment = build("PopSASRec", toy)
+    experiment.model.item_embedding.weight.data[3] = float("nan")
+    trainer = Trainer(experiment.config, experiment.model)
+    trainer.eval_collector.data_collect(experiment.train_data)
+    with pytest.raises(UsageError, match="scores are nan"):
+        trainer.evaluate(experiment.valid_data, load_best_model=False)
+
+
+def test_resuming_what_has_ended_keeps_its_epoch(toy):
+    file = train("PopSASRec", toy, epochs=2)["checkpoint"]
+    epoch = read_checkpoint(file)["epoch"]
+    train("PopSASRec", toy, epochs=epoch + 1, resume_from=file)
+    assert read_checkpoint(file)["epoch"] == epoch
+    assert read_checkpoint(file)["best_valid_result"]
+    assert train("PopSASRec", toy, epochs=epoch + 1, resume_from=file)["test_result"]
+    unsaved = {**toy, "epochs": epoch + 1, "resume_from": file}
+    assert run_recbole_popaware("PopSASRec", config_dict=unsaved, saved=False)["test_result"]

@@ -72,9 +72,9 @@ def test_training(toy, number):
 
 
 def test_a_search(toy, tmp_path):
-    (tmp_path / "a.hyper").write_text("history_window choice [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]\n")
-    search = ["--model=MostPop", *words(toy), "--params_file=a.hyper"]
-    results = Path("saved", "MostPop-toy.tuning.jsonl")
+    (tmp_path / "a.hyper").write_text("learning_rate choice [0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8]\n")
+    search = ["--model=PopSASRec", *words(toy), "--params_file=a.hyper"]
+    results = Path("saved", "PopSASRec-toy.tuning.jsonl")
 
     def trials():
         return len(results.read_text().splitlines()) if results.exists() else 0
@@ -85,15 +85,14 @@ def test_a_search(toy, tmp_path):
         for line in results.read_text().splitlines():
             json.loads(line)
     assert main(search) == 0
-    assert trials() == 16
+    assert trials() == 8
     assert len(list(Path("saved").rglob("*.pth"))) == 1  # the best one's
     assert not parts()
 
 
 def test_an_experiment(toy, tmp_path):
     names = [{"name": f"S{n}", "model": "MostPop"} for n in range(3)]
-    measures = {"metrics": ["NDCG"], "topk": [10], "valid_metric": "NDCG@10"}
-    settings = {**{k: v for k, v in toy.items() if k != "dataset"}, **measures}
+    settings = {"data_path": toy["data_path"], "metrics": ["NDCG"], "topk": [10], "valid_metric": "NDCG@10"}
     (tmp_path / "plan.yaml").write_text(
         json.dumps({"dataset": "toy", "systems": names, "settings": settings})
     )
