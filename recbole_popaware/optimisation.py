@@ -27,16 +27,23 @@ def rate_factor(step: int, schedule: str, warmup: int, total: int) -> float:
     return {"constant": 1.0, "linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}[schedule]
 
 
+def count_steps(optimizer: Optimizer) -> None:
+    """Keep the number of steps and the full learning rate in the parameter groups, unless they are there."""
+    for group in optimizer.param_groups:
+        group.setdefault("steps", 0)
+        group.setdefault("initial_lr", group["lr"])
+
+
 def follow(optimizer: Optimizer, factor: Callable[[int], float]) -> RemovableHandle:
     """Let learning rates follow a factor of the number of the step, until the handle is removed.
 
-    Step and full rate stand in the parameter groups, so that the optimiser's state dict holds them.
+    Step and full rate are in the parameter groups, so that the optimiser's state dict holds them.
     """
+    count_steps(optimizer)
 
     def set_rates(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         for group in optimizer.param_groups:
-            step, full = group.setdefault("steps", 0), group.setdefault("initial_lr", group["lr"])
-            group.update(lr=full * factor(step), steps=step + 1)
+            group.update(lr=group["initial_lr"] * factor(group["steps"]), steps=group["steps"] + 1)
 
     return optimizer.register_step_pre_hook(set_rates)
 
@@ -59,6 +66,7 @@ class ScheduledTraining:
         for group in optimizer.param_groups:
             if betas and "betas" in group:
                 group["betas"] = tuple(betas)
+        count_steps(optimizer)  # now, so that a checkpoint's groups are alike before and after training
         return optimizer
 
     def fit(self, train_data: Any, *args: Any, **kwargs: Any) -> Any:
