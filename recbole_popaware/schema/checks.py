@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
 MOST = 10**9  # of a whole number for which there is no better bound
+MOST_FACTOR = 1e30  # of a rate or weight; float32 holds it, also where an optimiser divides it by a little
 MOST_LEVELS = 50  # of lists and tables within each other
 MOST_CHARACTERS = 200  # of a name, which becomes part of a file's name
 
@@ -38,7 +39,7 @@ def number(
     """Accept finite numbers within bounds."""
     bounds = [
         f"{word} {bound:g}"
-        for word, bound in (("above", above), ("at least", least), ("below", below), ("at most", most))
+        for word, bound in (("above", above), ("of at least", least), ("below", below), ("at most", most))
         if math.isfinite(bound)
     ]
     return Check(
