@@ -48,7 +48,7 @@ def _check_split(split: Any) -> None:
         )
     if min(value) < 0 or not (value[0] and value[2]):
         raise UsageError(
-            f"{kind} is {list(value)}, but no share may be negative, and training and test must have some"
+            f"{kind} is {list(value)}, but needs shares without a negative one, some of them for training and test"
         )
     if kind == "GTS" and abs(sum(value) - 1) > 1e-6:
         raise UsageError(f"GTS is {list(value)}, but its shares must sum to 1")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from recbole_popaware import schema
 from recbole_popaware.config import Config
 from recbole_popaware.errors import UsageError
-from recbole_popaware.quick_start import prepare, run_recbole_popaware
+from recbole_popaware.quick_start import run_recbole_popaware
 from recbole_popaware.schema import memory, models, recbole
 from recbole_popaware.schema.checks import is_storable
 
@@ -321,7 +321,7 @@ def shop(tmp_path, monkeypatch):
 )
 def test_what_does_not_fit_the_data_or_the_machine_is_told(shop, given, told):
     with pytest.raises(UsageError) as mistake:
-        prepare(Config("PopSASRec", config_dict={**shop, **given}, argv=()))
+        run_recbole_popaware("PopSASRec", config_dict={**shop, **given})
     assert told in str(mistake.value)
     one_line(mistake.value)
 
