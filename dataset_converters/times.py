@@ -141,22 +141,33 @@ def _scaled(numbers: pa.Array, per_second: int) -> pa.Array:
 
 def _auto_times(texts: pa.Array) -> pa.Array:
     """Read seconds or ISO times, taking the column for one of them as long as that works."""
-    for kind in (pa.int64(), *_ISO_KINDS):
-        numbers = _cast_all(texts, kind)
-        if numbers is not None:
-            return _scaled(numbers, 1) if kind == pa.int64() else numbers.cast(pa.int64())
+    numbers = _whole_numbers(texts)
+    if numbers is not None:
+        return _scaled(numbers, 1)
+    for kind in _ISO_KINDS:
+        moments = _cast_all(texts, kind)
+        if moments is not None:
+            return moments.cast(pa.int64())
     return pc.coalesce(_number_times(texts, 1), _iso_times(texts))
 
 
 def _number_times(texts: pa.Array, per_second: int) -> pa.Array:
-    try:
-        return _scaled(texts.cast(pa.int64()), per_second)
-    except pa.ArrowInvalid:
-        texts = pc.utf8_trim_whitespace(texts)
-        numbers = _only(texts, _NUMBER)
-        whole = _only(numbers, r"^[+-]?[0-9]{1,18}$")
-        exact = _scaled(pc.replace_substring_regex(whole, r"^\+", "").cast(pa.int64()), per_second)
-        return pc.coalesce(exact, _scaled(numbers.cast(pa.float64()), per_second))
+    numbers = _whole_numbers(texts)
+    if numbers is not None:
+        return _scaled(numbers, per_second)
+    texts = pc.utf8_trim_whitespace(texts)
+    numbers = _only(texts, _NUMBER)
+    whole = _only(numbers, r"^[+-]?[0-9]{1,18}$")
+    exact = _scaled(pc.replace_substring_regex(whole, r"^\+", "").cast(pa.int64()), per_second)
+    return pc.coalesce(exact, _scaled(numbers.cast(pa.float64()), per_second))
+
+
+def _whole_numbers(texts: pa.Array) -> pa.Array | None:
+    """Cast a column, or return ``None`` if a text is no number, or ``0x10``, which Arrow takes for one."""
+    numbers = _cast_all(texts, pa.int64())
+    if numbers is None or any(pc.any(pc.match_substring(texts, letter)).as_py() for letter in "xX"):
+        return None
+    return numbers
 
 
 def _pattern_times(texts: pa.Array, form: str) -> pa.Array:
