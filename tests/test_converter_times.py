@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataset_converters.errors import ConversionError
-from dataset_converters.times import check_form, column_times, parse_times
+from dataset_converters.time_patterns import check_form
+from dataset_converters.times import column_times, parse_times
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
