@@ -20,7 +20,8 @@ from dataset_converters.parquet_files import decode_rows, naming, parquet_schema
 from dataset_converters.ratings import rate_events
 from dataset_converters.schema import EVENT_RATINGS, Progress, RawLog, events_batch
 from dataset_converters.streams import RawFile, line_blocks
-from dataset_converters.times import check_form, column_times
+from dataset_converters.time_patterns import check_form
+from dataset_converters.times import column_times
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 

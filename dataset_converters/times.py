@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import time
-from functools import cache
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from dataset_converters.errors import ConversionError
+from dataset_converters.time_patterns import check_form, pattern_times
 
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 """Units of numbers."""
@@ -22,39 +18,6 @@ _FAR = 9e17  # microseconds: far outside all years, far inside 64 bits
 _NUMBER = r"^[+-]?[0-9]{1,30}(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?$"
 _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}(:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?)?"
 _ZONE = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
-# What the C library and Python read alike, and what is short for it. Others mislead: %Z is passed over,
-# %s depends on the machine's zone, %G, %U and %V come to nothing; and Arrow may crash on an empty pattern.
-_DIRECTIVES = "YymdbBaAHIMSpz%"
-_SHORT = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "D": "%m/%d/%y", "R": "%H:%M", "e": "%d", "h": "%b"}
-_LONGEST_FORM = 200
-
-
-@cache
-def check_form(form: str) -> str:
-    """Return a format as ``parse_times`` uses it.
-
-    Raises:
-        ConversionError: It is neither one of the words nor a pattern that says year, month and day.
-    """
-    if form in ("iso", "auto", *PER_SECOND):
-        return form
-    full = re.sub("%(.)", lambda match: _SHORT.get(match[1], match[0]), form, flags=re.DOTALL)
-    used = {match[1] for match in re.finditer("%(.?)", full, re.DOTALL)}
-    strange = [f"%{letter}" for letter in sorted(used - set(_DIRECTIVES))]
-    if len(full) > _LONGEST_FORM or not full.isprintable():
-        fault = "too long, or holds characters that cannot be printed"
-    elif strange:
-        fault = f"{strange[0]} is not understood; use %{', %'.join([*_DIRECTIVES, *_SHORT])}"
-    elif not (used & set("Yy") and used & set("mbB") and "d" in used):
-        fault = "it does not say year, month and day"
-    elif "I" in used and "p" not in used:
-        fault = "%I needs %p, which says which half of the day"
-    else:
-        return full
-    words = ", ".join(["auto", "iso", *PER_SECOND])
-    raise ConversionError(
-        f"--time-format {form[:_LONGEST_FORM]!r}: {fault}; give {words} or a pattern such as '%d.%m.%Y %H:%M'"
-    )
 
 
 def parse_times(texts: pa.Array, form: str) -> pa.Array:
@@ -78,7 +41,7 @@ def parse_times(texts: pa.Array, form: str) -> pa.Array:
         return _number_times(texts, PER_SECOND[form])
     if form == "auto":
         return _auto_times(texts)
-    return _pattern_times(texts, form)
+    return pattern_times(texts, form)
 
 
 def column_times(column: pa.Array, form: str) -> pa.Array:
@@ -141,45 +104,33 @@ def _scaled(numbers: pa.Array, per_second: int) -> pa.Array:
 
 def _auto_times(texts: pa.Array) -> pa.Array:
     """Read seconds or ISO times, taking the column for one of them as long as that works."""
-    for kind in (pa.int64(), *_ISO_KINDS):
-        numbers = _cast_all(texts, kind)
-        if numbers is not None:
-            return _scaled(numbers, 1) if kind == pa.int64() else numbers.cast(pa.int64())
+    numbers = _whole_numbers(texts)
+    if numbers is not None:
+        return _scaled(numbers, 1)
+    for kind in _ISO_KINDS:
+        moments = _cast_all(texts, kind)
+        if moments is not None:
+            return moments.cast(pa.int64())
     return pc.coalesce(_number_times(texts, 1), _iso_times(texts))
 
 
 def _number_times(texts: pa.Array, per_second: int) -> pa.Array:
-    try:
-        return _scaled(texts.cast(pa.int64()), per_second)
-    except pa.ArrowInvalid:
-        texts = pc.utf8_trim_whitespace(texts)
-        numbers = _only(texts, _NUMBER)
-        whole = _only(numbers, r"^[+-]?[0-9]{1,18}$")
-        exact = _scaled(pc.replace_substring_regex(whole, r"^\+", "").cast(pa.int64()), per_second)
-        return pc.coalesce(exact, _scaled(numbers.cast(pa.float64()), per_second))
+    numbers = _whole_numbers(texts)
+    if numbers is not None:
+        return _scaled(numbers, per_second)
+    texts = pc.utf8_trim_whitespace(texts)
+    numbers = _only(texts, _NUMBER)
+    whole = _only(numbers, r"^[+-]?[0-9]{1,18}$")
+    exact = _scaled(pc.replace_substring_regex(whole, r"^\+", "").cast(pa.int64()), per_second)
+    return pc.coalesce(exact, _scaled(numbers.cast(pa.float64()), per_second))
 
 
-def _pattern_times(texts: pa.Array, form: str) -> pa.Array:
-    moments = pc.strptime(texts, format=form, unit="s", error_is_null=True).cast(pa.timestamp("s"))
-    # The C library takes 31 February for 3 March, so what may have come about so is looked at again.
-    doubtful = pc.is_valid(moments) if "%z" in form else pc.fill_null(_is_after_month_end(moments), False)
-    distinct = pc.unique(texts.filter(doubtful)).to_pylist()
-    wrong = pa.array([text for text in distinct if not _is_moment(text, form)], pa.string())
-    moments = pc.if_else(pc.is_in(texts, value_set=wrong), pa.scalar(None, moments.type), moments)
-    return pc.multiply(moments.cast(pa.int64()), 1_000_000)
-
-
-def _is_after_month_end(moments: pa.Array) -> pa.Array:
-    day = pc.day(moments)
-    return pc.or_(pc.equal(day, 1), pc.and_(pc.less_equal(day, 3), pc.equal(pc.month(moments), 3)))
-
-
-def _is_moment(text: str, form: str) -> bool:
-    try:
-        time.strptime(" ".join(text.split()), form)
-    except ValueError:
-        return False
-    return True
+def _whole_numbers(texts: pa.Array) -> pa.Array | None:
+    """Cast a column, or return ``None`` if a text is no number, or ``0x10``, which Arrow takes for one."""
+    numbers = _cast_all(texts, pa.int64())
+    if numbers is None or any(pc.any(pc.match_substring(texts, letter)).as_py() for letter in "xX"):
+        return None
+    return numbers
 
 
 def _iso_times(texts: pa.Array) -> pa.Array:

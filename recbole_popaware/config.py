@@ -15,7 +15,7 @@ from recbole.utils import EvaluatorType, ModelType
 
 from recbole_popaware import compat, properties, schema
 from recbole_popaware.distributed import join_group
-from recbole_popaware.errors import UsageError, did_you_mean
+from recbole_popaware.errors import UsageError, did_you_mean, shown
 from recbole_popaware.evaluator.base import UserMeasure
 from recbole_popaware.evaluator.evaluator import register_measures
 from recbole_popaware.literals import parse_literal, plain
@@ -75,7 +75,7 @@ class Config(recbole.config.Config):
         except UsageError:
             raise
         except _REFUSALS as error:
-            raise UsageError(f"the settings cannot work: {error}") from error
+            raise UsageError(f"the settings cannot work: {shown(error, 500)}") from error
 
     def settings_as_text(self) -> str:
         """All settings before RecBole derives others from them, as JSON; plain values only."""

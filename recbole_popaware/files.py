@@ -90,6 +90,8 @@ def check_file(file: str | os.PathLike[str], what: str) -> Path:
         UsageError: If it is a folder, or the folder it is to go to is not there or cannot be written to.
     """
     file = Path(file)
+    if "\0" in str(file):
+        raise UsageError(f"{what} [{file}] holds a null character, as no file's name does")
     with one_line(f"{what} [{file}] cannot be written"):
         if file.is_dir():
             raise UsageError(f"{what} [{file}] is a folder; name a file")
@@ -98,7 +100,7 @@ def check_file(file: str | os.PathLike[str], what: str) -> Path:
         folder = Path(os.path.realpath(file)).parent
         if not folder.is_dir():
             raise UsageError(f"{what} [{file}]: the folder {folder} is not there")
-    check_folder(folder, f"the folder of {what}")
+    check_folder(folder, f"{what} [{file}]: the folder")
     return file
 
 

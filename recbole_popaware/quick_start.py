@@ -124,6 +124,7 @@ def train_prepared(
 ) -> Trained:
     """Do what :func:`train` does for a model that is ready."""
     config = experiment.config
+    check_catalogue(config, experiment.dataset.item_num - 1)
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, experiment.model)
     if config["resume_from"]:
         trainer.resume_checkpoint(config["resume_from"])
@@ -204,7 +205,6 @@ def prepare(config: Config, shared: SharedData | None = None) -> Experiment:
             f"data set [{config['dataset']}] is too small to split: {sizes[0]} rows to train, "
             f"{sizes[1]} to validate, {sizes[2]} to test"
         )
-    check_catalogue(config, dataset.item_num - 1)
     check_memory(config, train_data.sample_size)
     init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
     try:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataset_converters.errors import ConversionError
-from dataset_converters.times import check_form, column_times, parse_times
+from dataset_converters.time_patterns import check_form
+from dataset_converters.times import column_times, parse_times
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -40,6 +41,8 @@ def micros(moment: datetime) -> int:
         ("1e30", "s", 900_000_000_000_000_000),
         ("99999999999999999999999", "s", 900_000_000_000_000_000),
         ("nan", "s", None),
+        ("0x10", "s", None),
+        ("0X10", "auto", None),
         ("", "auto", None),
         ("soon", "auto", None),
         ("04.05.2009 23:08", "%d.%m.%Y %H:%M", 1_241_478_480_000_000),

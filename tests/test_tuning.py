@@ -73,7 +73,7 @@ def test_lines_of_every_kind_are_read(tmp_path):
         ("learning_rate choice []", "values"),
         ("loss_type choice [CE, BPR]", "quotes"),
         ("learning_rate uniform 1,0", "less than"),
-        ("learning_rate uniform a,b", "could not convert"),
+        ("learning_rate uniform a,b", "2 numbers"),
         ("learning_rate uniform 0,1,2", "2 numbers"),
         ("n_layers quniform 1,4", "3 numbers"),
         ("n_layers quniform 1,4,0", "step"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import codecs
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
-from os import PathLike
 from typing import Any, Callable, NamedTuple
 
 MOST = 10**9  # of a whole number for which there is no better bound
+MOST_FACTOR = 1e30  # of a rate or weight; float32 holds it, also where an optimiser divides it by a little
 MOST_LEVELS = 50  # of lists and tables within each other
 MOST_CHARACTERS = 200  # of a name, which becomes part of a file's name
 
@@ -38,7 +39,7 @@ def number(
     """Accept finite numbers within bounds."""
     bounds = [
         f"{word} {bound:g}"
-        for word, bound in (("above", above), ("at least", least), ("below", below), ("at most", most))
+        for word, bound in (("above", above), ("of at least", least), ("below", below), ("at most", most))
         if math.isfinite(bound)
     ]
     return Check(
@@ -138,6 +139,11 @@ def _is_file_name(x: Any) -> bool:
     return _is_name(x) and x not in (".", "..") and not set(x) & set("/\\")
 
 
+def _is_path(x: Any) -> bool:
+    path = os.fspath(x) if isinstance(x, os.PathLike) else x
+    return _is_text(path) and 0 < len(path) <= 3000 and max(map(len, path.split("/"))) <= MOST_CHARACTERS
+
+
 def _is_interval(x: Any) -> bool:
     return isinstance(x, str) and all(_is_one_interval(part.strip()) for part in x.split(";"))
 
@@ -168,7 +174,7 @@ TEXT = Check(_is_text, "text")
 NAME = Check(_is_name, f"a name, 1 to {MOST_CHARACTERS} characters")
 NAMES = list_of(NAME, "names")
 FILE_NAME = Check(_is_file_name, f"a name without / and \\, 1 to {MOST_CHARACTERS} characters")
-PATH = Check(lambda x: isinstance(x, PathLike) or (_is_text(x) and x != ""), "a path")
+PATH = Check(_is_path, f"a path, with names of at most {MOST_CHARACTERS} characters")
 CHARACTER = Check(lambda x: _is_text(x) and len(x) == 1 and x not in "\r\n", "one character")
 INFINITY = Check(lambda x: isinstance(x, float) and x == math.inf, "inf")
 INTERVAL = Check(_is_interval, "an interval such as [0,3], (5,inf) or [0,3];(5,inf)")

@@ -30,9 +30,9 @@ def check_eval_args(given: Any) -> None:
 
 
 def _check_split(split: Any) -> None:
-    if not (
-        isinstance(split, Mapping) and len(split) == 1 and next(iter(split)) in ("RS", "LS", "TS", "GTS")
-    ):
+    if isinstance(split, Mapping) and len(split) > 1:
+        raise UsageError(f"eval_args names several splits {shown(split)}; keep one")
+    if not (isinstance(split, Mapping) and split and next(iter(split)) in ("RS", "LS", "TS", "GTS")):
         raise UsageError(
             f"split in eval_args is [{shown(split)}], but must name one of RS, LS, TS, GTS, such as "
             f"{{GTS: [0.8, 0.1, 0.1]}} or {{LS: valid_and_test}}"
@@ -48,7 +48,8 @@ def _check_split(split: Any) -> None:
         )
     if min(value) < 0 or not (value[0] and value[2]):
         raise UsageError(
-            f"{kind} is {list(value)}, but no share may be negative, and training and test must have some"
+            f"{kind} is {list(value)}, but must be shares without a negative one, and training and test must "
+            f"have some"
         )
     if kind == "GTS" and abs(sum(value) - 1) > 1e-6:
         raise UsageError(f"GTS is {list(value)}, but its shares must sum to 1")

@@ -13,6 +13,7 @@ from recbole_popaware.model.recency_head import LEARNABLE
 from recbole_popaware.optimisation import SCHEDULES
 from recbole_popaware.schema.checks import (
     ANYTHING,
+    MOST_FACTOR,
     NAME,
     NAMES,
     PATH,
@@ -38,7 +39,7 @@ _SHARE = number(0, below=1)
 _EPSILON = Check(number(1e-30, 1e6).accepts, "a number above 0, from 1e-30 to 1e6")
 
 TRANSFORMERS: dict[str, Check] = {
-    "n_layers": whole(1, 1000),
+    "n_layers": whole(1, 200),
     "n_heads": whole(1, 1000),
     "hidden_size": whole(1, 100_000),
     "inner_size": whole(1, 1_000_000),
@@ -61,7 +62,7 @@ OURS: dict[str, Check] = {
     "pps_decay": optional(number(0, 100)),
     "pps_offset": optional(number(0, 1e9)),
     "pps_age": one_of(("plays", "hours")),
-    "pps_learning_rate": optional(number(above=0)),
+    "pps_learning_rate": optional(number(most=MOST_FACTOR, above=0)),
     "learn_network_weight": SWITCH,
     "network_weights": list_of(number(0, 1e6), "at most 100 numbers from 0 to 1000000", most=100),
     "share_embeddings": SWITCH,

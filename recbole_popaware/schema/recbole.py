@@ -12,6 +12,7 @@ from recbole_popaware.schema.checks import (
     FILE_NAME,
     INFINITY,
     INTERVAL,
+    MOST_FACTOR,
     NAME,
     NAMES,
     PATH,
@@ -37,6 +38,7 @@ PROCESS = ("nproc", "world_size", "offset", "ip", "port", "local_rank")
 
 _ROWS = whole(1, 10**7)  # of a batch; torch makes a list of so many places beforehand
 _DECIMALS = whole(0, 20)
+_WEIGHT = number(0, MOST_FACTOR)
 _GPUS = Check(
     lambda x: isinstance(x, str) and x.isascii() and x.isprintable(), "numbers of GPUs such as 0 or 0,1"
 )
@@ -130,10 +132,13 @@ TRAINING: dict[str, Check] = {
     "stopping_step": whole(0),
     "train_batch_size": _ROWS,
     "learner": any_case(LEARNERS),
-    "learning_rate": number(above=0),
-    "weight_decay": number(0),
+    "learning_rate": number(most=MOST_FACTOR, above=0),
+    "weight_decay": _WEIGHT,
     "clip_grad_norm": optional(
-        record({"max_norm": number(above=0)}, norm_type=either(number(above=0), one_of(("inf",)), INFINITY))
+        record(
+            {"max_norm": number(most=MOST_FACTOR, above=0)},
+            norm_type=either(number(most=1000, above=0), one_of(("inf",)), INFINITY),
+        )
     ),
     "loss_type": NAME,
     "loss_decimal_place": _DECIMALS,
@@ -152,7 +157,7 @@ TRAINING: dict[str, Check] = {
             candidate_num=whole(0, 100_000),
         )
     ),
-    "reg_weight": either(number(0), list_of(number(0), "numbers, at least 0")),
+    "reg_weight": either(_WEIGHT, list_of(_WEIGHT, "such")),
 }
 
 EVALUATION: dict[str, Check] = {

@@ -127,7 +127,7 @@ def check_whole(folder: Path, capsys: Capture, dump: Dump, changes: list) -> Non
 
 
 @every_dump
-@settings(QUICK, max_examples=5)
+@settings(QUICK, max_examples=3)
 @given(changes=CHANGES)
 def test_spoiled_headers_and_archives(
     tmp_path_factory: pytest.TempPathFactory, capsys: Capture, dump: Dump, changes: list
@@ -213,7 +213,7 @@ def spoil_bytes(folder: Path, capsys: Capture, kind: str, changes: list) -> None
 
 
 @every_parquet
-@settings(QUICK, max_examples=40)
+@settings(QUICK, max_examples=20)
 @given(changes=CHANGES)
 def test_spoiled_parquet(
     tmp_path_factory: pytest.TempPathFactory, capsys: Capture, kind: str, changes: list

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from recbole_popaware import schema
 from recbole_popaware.config import Config
 from recbole_popaware.errors import UsageError
-from recbole_popaware.quick_start import prepare, run_recbole_popaware
+from recbole_popaware.quick_start import run_recbole_popaware
 from recbole_popaware.schema import memory, models, recbole
 from recbole_popaware.schema.checks import is_storable
 
@@ -236,7 +236,14 @@ OTHERS = (
     "pps_epsilom",
 )
 NAMES = (*schema.CHECKS, *OTHERS)
-TOGETHER = set(recbole.PROCESS)  # those start a group of processes
+# Those start a group of processes, and these read and write pickles.
+LEFT_OUT = {
+    *recbole.PROCESS,
+    "save_dataset",
+    "save_dataloaders",
+    "dataset_save_path",
+    "dataloaders_save_path",
+}
 
 
 def one_line(error: UsageError) -> None:
@@ -257,7 +264,7 @@ def test_a_value_passes_or_is_refused_in_one_line(name, value):
 
 
 @settings(max_examples=250, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from([name for name in NAMES if name not in TOGETHER]), VALUES, st.booleans())
+@given(st.sampled_from([name for name in NAMES if name not in LEFT_OUT]), VALUES, st.booleans())
 def test_settings_are_read_or_refused_in_one_line(monkeypatch, name, value, as_word):
     words = [f"--{name}={value}"] if as_word and str(value).isprintable() else []
     try:
@@ -314,7 +321,7 @@ def shop(tmp_path, monkeypatch):
 )
 def test_what_does_not_fit_the_data_or_the_machine_is_told(shop, given, told):
     with pytest.raises(UsageError) as mistake:
-        prepare(Config("PopSASRec", config_dict={**shop, **given}, argv=()))
+        run_recbole_popaware("PopSASRec", config_dict={**shop, **given})
     assert told in str(mistake.value)
     one_line(mistake.value)
 
@@ -333,7 +340,7 @@ def accepted(name: str) -> list:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in schema.CHECKS if name not in TOGETHER])
+@pytest.mark.parametrize("name", [name for name in schema.CHECKS if name not in LEFT_OUT])
 def test_a_training_runs_or_is_refused_in_one_line(shop, name):
     failures = []
     for value in accepted(name):
@@ -348,3 +355,16 @@ def test_a_training_runs_or_is_refused_in_one_line(shop, name):
         if time.perf_counter() - started > 60:
             failures.append(f"{value!r} takes minutes")
     assert not failures
+
+
+ACCEPTED = [(name, value) for name in schema.CHECKS if name not in LEFT_OUT for value in accepted(name)]
+
+
+@pytest.mark.slow
+@settings(max_examples=300, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(ACCEPTED), min_size=2, max_size=4, unique_by=lambda pair: pair[0]))
+def test_several_odd_values_at_once(shop, pairs):
+    try:
+        run_recbole_popaware("PopSASRec", config_dict={**shop, **dict(pairs)})
+    except UsageError as error:
+        one_line(error)
