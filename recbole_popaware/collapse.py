@@ -59,8 +59,8 @@ class CollapseWatch:
             self._warned = True
             logger.warning(
                 "%s has collapsed after %d batches: different users' hidden states have a mean cosine of "
-                "%.4f, so that it ranks alike for all; with BCE and gBCE say calibrated_start: True, else "
-                "try initializer: xavier or a lower learning_rate",
+                "%.4f, so that it ranks alike for all; try calibrated_start: True (with BCE and gBCE), "
+                "initializer: xavier or a lower learning_rate",
                 type(model).__name__,
                 steps,
                 cosine,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import cosine_similarity
 
 from recbole_popaware.collapse import COLLAPSED, SETTLED, CollapseWatch, mean_cosine
+from recbole_popaware.model.sequential_recommender import PopSASRec
 from recbole_popaware.quick_start import run_recbole_popaware
 
 
@@ -62,3 +63,14 @@ def test_training_logs_and_shows_the_cosine(toy, caplog):
     with caplog.at_level(logging.INFO, "recbole_popaware.collapse"):
         run_recbole_popaware("PopSASRec", config_dict={**toy, "state": "INFO", "epochs": 2})
     assert sum("mean cosine" in record.getMessage() for record in caplog.records) == 2
+
+
+def test_training_warns_of_a_collapse(toy, monkeypatch, caplog):
+    monkeypatch.setattr("recbole_popaware.collapse.SETTLED", 2)
+    monkeypatch.setattr(PopSASRec, "last_hidden", lambda self, batch: torch.ones(len(batch), 8))
+    settings = {**toy, "epochs": 3, "state": "INFO", "popularity_head": "none"}
+    assert len(build("PopSASRec", settings).train_data) == 1
+    with caplog.at_level(logging.WARNING, "recbole_popaware.collapse"):
+        run_recbole_popaware("PopSASRec", config_dict=settings)
+    assert "collapsed after 2 batches" in caplog.text
+    assert caplog.text.count("collapsed") == 1

@@ -17,6 +17,7 @@ SETTINGS = {
     "metrics": ["GradedNDCG"],
     "valid_metric": "GradedNDCG@10",
     "popularity_head": "none",
+    "MAX_ITEM_LIST_LENGTH": 50,
     "train_batch_size": 16,
     "state": "ERROR",
     "show_progress": False,
@@ -24,7 +25,7 @@ SETTINGS = {
 
 
 def train(model: str, steps: int, **more: object) -> tuple[float, float]:
-    """Validation score and mean cosine after some steps."""
+    """Validation score and mean cosine between users after some batches."""
     experiment = prepare(Config(model, config_dict={**SETTINGS, **more}, argv=()))
     trainer = Trainer(experiment.config, experiment.model)
     trainer.eval_collector.data_collect(experiment.train_data)
@@ -39,7 +40,7 @@ def train(model: str, steps: int, **more: object) -> tuple[float, float]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "steps", "expected"),
-    [("PopSASRec", 300, 0.26), ("PopGSASRec", 300, 0.23), ("PopBERT4Rec", 400, 0.24)],
+    [("PopSASRec", 300, 0.26), ("PopGSASRec", 300, 0.23), ("PopBERT4Rec", 300, 0.21)],
 )
 def test_plain_networks_learn(model, steps, expected):
     score, cosine = train(model, steps)
