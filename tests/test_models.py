@@ -207,3 +207,12 @@ def test_linear_layers_are_drawn_by_their_width_on_request_and_embeddings_are_no
         if linear:
             bound = (6 / sum(weight.shape)) ** 0.5
             assert 0.8 * bound < weight.abs().max() <= bound, name
+
+
+def test_weights_are_drawn_as_pytorch_does_on_request(toy):
+    model = build("PopSASRec", toy, initializer="torch", share_embeddings=False, hidden_size=64).model
+    for table in (model.item_embedding, model.output_embedding):
+        assert table.weight[0].abs().max() == 0, "padding"
+        assert 0.8 < table.weight[1:].std() < 1.2
+    first = model.trm_encoder.layer[0].feed_forward.dense_1.weight
+    assert 0.9 * 64**-0.5 < first.abs().max() <= 64**-0.5

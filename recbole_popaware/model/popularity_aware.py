@@ -13,8 +13,9 @@ from torch.utils.checkpoint import checkpoint
 from recbole_popaware.data.history import PlayHistory
 from recbole_popaware.errors import UsageError
 from recbole_popaware.model import losses
-from recbole_popaware.model.encoder import draw_by_width, fuse
+from recbole_popaware.model.encoder import fuse
 from recbole_popaware.model.head_history import HeadHistory, Windows
+from recbole_popaware.model.initialisation import initialise
 from recbole_popaware.model.negatives import Negatives, NegativeSampler
 from recbole_popaware.model.play_index import PlayIndex, Queries
 from recbole_popaware.model.popularity_head import PopularityHead
@@ -23,8 +24,6 @@ from recbole_popaware.model.recency_head import DEFAULT_DECAY, DEFAULT_OFFSET, R
 SWITCHED_OFF = "none"
 BY_LOSS = "auto"
 HEADS = (BY_LOSS, "softmax", "sigmoid", SWITCHED_OFF)
-
-INITIALIZERS = ("normal", "xavier")
 
 SCORES_AT_ONCE = 1 << 24  # floats in a piece of scores (64 MB); more are made and dropped piece by piece
 
@@ -53,7 +52,7 @@ class PopularityAware:
     * The loss may be any of :data:`~.losses.LOSS_TYPES`; negatives are drawn here, on the model's device.
     * ``share_embeddings: False`` gives the scores an item table of their own.
     * With ``calibrated_start`` BCE and gBCE see scores plus the constant that they ask for at the start.
-    * ``initializer: xavier`` draws the weights of linear layers by their width.
+    * ``initializer`` may draw the first weights in other ways than stock's (:mod:`~.initialisation`).
     * Attention runs through PyTorch's fused kernels, and evaluation computes one place of each row.
 
     With ``popularity_head: none``, ``train_targets: next``, ``loss_type: CE``, ``initializer: normal`` and
@@ -80,8 +79,6 @@ class PopularityAware:
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(_StockLoss(config), dataset)  # type: ignore[call-arg]  # the model behind the mixin
         fuse(self.trm_encoder)
-        if config["initializer"] == "xavier":
-            draw_by_width(self)  # type: ignore[arg-type]  # the model
         self.loss_type: str = config["loss_type"]
         self.NEXT_ITEMS = config["NEXT_ITEMS_FIELD"]
         self.END = config["HISTORY_END_FIELD"]
@@ -100,6 +97,7 @@ class PopularityAware:
         if not config["share_embeddings"]:
             self.output_embedding = nn.Embedding(self.n_items, self.hidden_size, padding_idx=0)
             self._init_weights(self.output_embedding)  # type: ignore[attr-defined]  # the model's
+        initialise(self, config["initializer"])  # type: ignore[arg-type]  # the model
         if self.loss_type != "CE":
             self.shared_negatives: bool | str = config["shared_negatives"]
             self.negatives = NegativeSampler(
