@@ -206,7 +206,7 @@ def prepare(config: Config, shared: SharedData | None = None) -> Experiment:
             f"{sizes[1]} to validate, {sizes[2]} to test"
         )
     check_memory(config, train_data.sample_size)
-    init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
+    init_seed((config["seed"] + config["local_rank"]) % 2**32, config["reproducibility"])
     try:
         with no_pickles():
             model = config.model_class(config, train_data.dataset).to(config["device"])
