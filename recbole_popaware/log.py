@@ -53,6 +53,14 @@ def init_logger(config: Any) -> None:
     root.addHandler(file)
 
 
+def log_settings(config: Any) -> None:
+    """Log all settings in the file; hundreds of lines are too long for the console, which names the file."""
+    logger, name = logging.getLogger(__name__), run_name()
+    logger.info(config, extra={"file_only": True})
+    if name:
+        logger.info("the settings are in %s", ROOT / config["model"] / f"{name}.log")
+
+
 def hold() -> None:
     """Keep warnings, Python's too, back until :func:`show`, where nobody has set up a log yet."""
     if not logging.getLogger().handlers:
@@ -126,6 +134,7 @@ class _Console(MemoryHandler):
         stream = logging.StreamHandler()
         super().__init__(sys.maxsize, flushLevel=sys.maxsize, target=stream, flushOnClose=False)
         self.setLevel(logging.WARNING)
+        self.addFilter(lambda record: not hasattr(record, "file_only"))
         stream.setFormatter(_Plain("%(message)s"))
 
     def keep(self, level: int) -> None:

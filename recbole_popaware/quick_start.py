@@ -100,7 +100,7 @@ def train(
     with run_log.quiet_if_refused():
         if is_first(config):
             run_log.init_logger(config)
-        logger.info(config)
+        run_log.log_settings(config)
         check_files(config)
         return train_prepared(prepare(config), saved, on_epoch)
 

@@ -81,6 +81,19 @@ def test_once_shown_lines_come_at_once(capsys):
 
 
 @bare
+def test_settings_are_in_the_file_and_the_console_names_it(capsys):
+    log.hold()
+    log.init_logger(CONFIG)
+    log.log_settings(CONFIG)
+    log.show()
+    (file,) = Path("log", "M").iterdir()
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert str(file) in told
+    assert str(CONFIG) in file.read_text()
+
+
+@bare
 def test_the_level_is_that_of_the_settings(capsys):
     log.hold()
     logging.getLogger("a").warning("an early warning")

@@ -9,7 +9,7 @@ from recbole.utils import init_seed
 
 from recbole_popaware.files import check_file, check_folder, held_alone
 from recbole_popaware.launch import Request
-from recbole_popaware.log import init_logger, quiet_if_refused, show
+from recbole_popaware.log import init_logger, log_settings, quiet_if_refused, show
 from recbole_popaware.tuning.options import Options
 from recbole_popaware.tuning.results import Results, trials_folder
 from recbole_popaware.tuning.search import Search
@@ -43,7 +43,7 @@ def _search(study: Study, options: Options) -> Search:
     config, search = study.config, _search_class(options.tool)(study, options)
     init_seed(config["seed"], config["reproducibility"])
     init_logger(config)
-    logger.info(config)
+    log_settings(config)
     logger.info("%d trials at most; results: %s", search.max_evals, study.results.file)
     study.load_data()
     show()
