@@ -90,7 +90,7 @@ def floor_duckdb(path: Path, out: Path) -> None:
                   FROM read_csv('{path}', delim=',', header=true, quote='', columns={types})
                   ORDER BY "user", time)
             TO '{out / "x.inter"}' (DELIMITER '\t', QUOTE '', HEADER false)
-            """  # noqa: S608
+            """  # noqa: S608  # constants of this file
         )
 
 

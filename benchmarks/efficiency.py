@@ -63,7 +63,7 @@ def compare_data(arguments: argparse.Namespace) -> None:
         write_plays(Path(folder), arguments.plays)
         for side in sides:
             words = [*sys.argv, "--measure", folder] + ([] if arguments.only else ["--only", side])
-            done = subprocess.run([sys.executable, *words], check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+            done = subprocess.run([sys.executable, *words], check=True, stdout=subprocess.PIPE, text=True)
             found[side] = json.loads(done.stdout.splitlines()[-1])
             report(**found[side])
     if len(found) == 2:

@@ -61,7 +61,7 @@ class Ledger:
         for line in lines:
             if self._rejects is None:
                 # Removed when the ledger closes.
-                self._rejects = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+                self._rejects = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # it lives as long as the ledger
             self.drop(reason, 1)
             try:
                 self._rejects.write(line.rstrip(b"\r\n") + b"\n")
@@ -118,14 +118,14 @@ class Draft(Ledger):
         """Keep the entry for later, like the other methods."""
         self._entries.append(lambda ledger: ledger.read(rows))
 
-    def drop(self, reason: str, rows: int, otherwise: str = "") -> None:  # noqa: D102
+    def drop(self, reason: str, rows: int, otherwise: str = "") -> None:  # noqa: D102  # as in Ledger
         self._entries.append(lambda ledger: ledger.drop(reason, rows, otherwise))
 
-    def reject(self, reason: str, lines: Iterable[bytes]) -> None:  # noqa: D102
+    def reject(self, reason: str, lines: Iterable[bytes]) -> None:  # noqa: D102  # as in Ledger
         kept = list(lines)
         self._entries.append(lambda ledger: ledger.reject(reason, kept))
 
-    def note(self, text: str, count: int) -> None:  # noqa: D102
+    def note(self, text: str, count: int) -> None:  # noqa: D102  # as in Ledger
         self._entries.append(lambda ledger: ledger.note(text, count))
 
     def enter(self, ledger: Ledger) -> None:

@@ -54,12 +54,12 @@ _CAREFUL = f"""
                     listen.track_metadata.additional_info.recording_mbid)
     FROM (SELECT json, json_transform(json, '{json.dumps(_SHAPE)}') AS listen
           FROM (SELECT CASE WHEN json_valid(line) THEN line END AS json FROM lines))
-"""  # noqa: S608
+"""  # noqa: S608  # constants of this file
 # Parses a line once, where the other does so for each thing it asks; fails if a line is no JSON.
 _QUICK = f"""
     SELECT true, field[1], field[2], field[3], field[4], coalesce(nullif(field[5], ''), field[6])
     FROM (SELECT json_extract_string(line, {_PATHS}) AS field FROM lines)
-"""  # noqa: S608
+"""  # noqa: S608  # constants of this file
 # DuckDB 1.1 makes the text "null" of a null.
 _QUICK_IS_RIGHT = """SELECT json_extract_string('{"a": null}', '$.a') IS NULL"""
 

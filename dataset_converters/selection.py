@@ -99,7 +99,7 @@ def _sample_items(store: DiskLog, selection: Selection, ledger: Ledger) -> pa.Ar
         return pa.array(items[:size])
     if selection.sampling == "uniform":
         shuffled = items.tolist()
-        random.Random(selection.seed).shuffle(shuffled)  # noqa: S311
+        random.Random(selection.seed).shuffle(shuffled)  # noqa: S311  # a sample, which a seed must give again
         return pa.array(shuffled[:size])
     if selection.sampling == "proportional":
         shares = counts / counts.sum()
@@ -115,7 +115,7 @@ def _keep_core(store: DiskLog, selection: Selection, ledger: Ledger) -> None:
     while changed:
         changed = False
         for column, least in limits.items():
-            rare = f'SELECT "{column}" FROM events GROUP BY "{column}" HAVING count(*) < {least:d}'  # noqa: S608
+            rare = f'SELECT "{column}" FROM events GROUP BY "{column}" HAVING count(*) < {least:d}'  # noqa: S608  # names and numbers of our own
             deleted = store.delete(f'"{column}" IN ({rare})') if least > 1 else 0
             ledger.drop(f"{column} with fewer than {least} plays", deleted)
             changed = changed or bool(deleted)

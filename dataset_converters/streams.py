@@ -79,7 +79,7 @@ def tar_members(path: Path, progress: Progress) -> Iterator[tuple[str, IO[bytes]
     """
     with RawFile(path, progress) as raw:
         try:
-            with tarfile.open(fileobj=raw, mode="r|", bufsize=1 << 20) as archive:  # type: ignore[call-overload]
+            with tarfile.open(fileobj=raw, mode="r|", bufsize=1 << 20) as archive:  # type: ignore[call-overload]  # typeshed has no such mode for a stream of our own
                 for member in archive:
                     contents = archive.extractfile(member) if member.isfile() else None
                     if contents is not None:

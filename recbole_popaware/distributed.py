@@ -137,7 +137,7 @@ class DistributedTraining:
             self._share_weights(model_file or self.saved_model_file)
         if eval_data and not self.config["single_spec"]:
             self.eval_collector.n_rows = eval_data.sample_size
-        return super().evaluate(eval_data, False, None, show_progress)  # type: ignore[misc]
+        return super().evaluate(eval_data, False, None, show_progress)  # type: ignore[misc]  # the trainer's behind the mixin
 
     def _share_weights(self, file: str) -> None:
         if is_first(self.config):

@@ -55,7 +55,7 @@ def run(request: Request, topology: Topology) -> dict[str, Any] | None:
     request.config()  # mistakes are told before anything starts
     results = get_context("spawn").SimpleQueue()
     arguments = (request, topology.as_properties(), results)
-    processes = start_processes(  # type: ignore[no-untyped-call]
+    processes = start_processes(  # type: ignore[no-untyped-call]  # PyTorch's has no annotations
         _run_process, arguments, topology.nproc, join=False, start_method="spawn"
     )
     try:

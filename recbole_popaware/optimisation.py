@@ -76,6 +76,6 @@ class ScheduledTraining:
         factor = partial(rate_factor, schedule=schedule, warmup=warmup, total=total)
         handle = follow(self.optimizer, factor)
         try:
-            return super().fit(train_data, *args, **kwargs)  # type: ignore[misc]
+            return super().fit(train_data, *args, **kwargs)  # type: ignore[misc]  # the trainer's behind the mixin
         finally:
             handle.remove()

@@ -37,7 +37,7 @@ def restore_random_state(state: dict[str, Any], generator: torch.Generator, othe
     try:
         kind, keys, *position = state["numpy"]
         random.setstate(state["python"])
-        np.random.set_state((kind, keys.cpu().numpy().astype(np.uint32), *position))  # noqa: NPY002
+        np.random.set_state((kind, keys.cpu().numpy().astype(np.uint32), *position))  # noqa: NPY002  # RecBole draws from it
         torch.set_rng_state(state["torch"].cpu())
         if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all([part.cpu() for part in state["cuda"]])

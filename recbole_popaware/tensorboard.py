@@ -49,7 +49,7 @@ class ValidationCurves:
 
     def _valid_epoch(self, valid_data: Any, show_progress: bool = False) -> tuple[float, dict[str, float]]:
         self._curves = None
-        score, result = super()._valid_epoch(valid_data, show_progress)  # type: ignore[misc]
+        score, result = super()._valid_epoch(valid_data, show_progress)  # type: ignore[misc]  # the trainer's behind the mixin
         curves = {f"valid/{name.replace('@', '_at_')}": value for name, value in result.items()}
         for tag, value in {**curves, **(self._curves or {})}.items():
             self.tensorboard.add_scalar(tag, value, max(self.train_loss_dict, default=0))
@@ -57,7 +57,7 @@ class ValidationCurves:
         return score, result
 
     def _full_sort_batch_eval(self, batched_data: Any) -> tuple[Any, Tensor, Tensor, Tensor]:
-        found = interaction, _, rows, items = super()._full_sort_batch_eval(batched_data)  # type: ignore[misc]
+        found = interaction, _, rows, items = super()._full_sort_batch_eval(batched_data)  # type: ignore[misc]  # the trainer's behind the mixin
         if self._curves is None:
             pairs = rows.to(self.device), items.to(self.device)
             interaction = interaction.to(self.device)

@@ -58,4 +58,4 @@ import recbole_popaware.quick_start
 assert not {"float_", "complex_", "unicode_"} & set(vars(np)) or np.__version__ < "2"
 assert not {"ray", "recbole.quick_start"} & set(sys.modules)
 """
-    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)

@@ -188,7 +188,7 @@ def test_termination_leaves_nothing(tmp_path: Path) -> None:
         (raw / f"{number:04}.csv").write_text("u,i,t\na,b,5\n")
     words = ["table", raw, tmp_path / "out", "--user", "u", "--item", "i", "--time", "t"]
     command = [sys.executable, "-m", "dataset_converters", *map(str, words)]
-    process = subprocess.Popen(command, cwd=Path(__file__).parents[1], stderr=subprocess.PIPE, text=True)  # noqa: S603
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[1], stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not list(tmp_path.glob("out/.raw.partial/work")):
         time.sleep(0.02)
     process.terminate()
@@ -202,4 +202,4 @@ def test_neither_torch_nor_recbole_is_imported() -> None:
         "import sys, dataset_converters.__main__; "
         "sys.exit(bool({'torch', 'recbole', 'recbole_popaware', 'pandas'} & set(sys.modules)))"
     )
-    assert subprocess.run([sys.executable, "-c", check], cwd=Path(__file__).parents[1]).returncode == 0  # noqa: S603
+    assert subprocess.run([sys.executable, "-c", check], cwd=Path(__file__).parents[1]).returncode == 0

@@ -157,7 +157,7 @@ def test_an_interruption_leaves_nobody(toy, tmp_path):
     toy["state"] = "INFO"
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     with Path("out.txt").open("w") as out:
-        started = subprocess.Popen(  # noqa: S603
+        started = subprocess.Popen(
             [*command, *words(toy, epochs=10_000, stopping_step=10_000)],
             stdout=out,
             stderr=out,

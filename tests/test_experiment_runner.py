@@ -123,7 +123,7 @@ try:
 except KeyboardInterrupt:
     sys.exit(130)
 """
-    process = subprocess.Popen([sys.executable, "-c", program], env=child_environment())  # noqa: S603
+    process = subprocess.Popen([sys.executable, "-c", program], env=child_environment())
     mark = store.output / "runs" / "Slow.part" / "started"
     while not mark.exists() and process.poll() is None:
         time.sleep(0.05)

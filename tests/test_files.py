@@ -36,7 +36,7 @@ def writer():
     """Another process, in the middle of writing."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     words = [sys.executable, "-c", WRITING]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, env=environment)  # noqa: S603  # ours
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, env=environment)  # ours
     assert process.stdout is not None
     assert process.stdout.readline() == b"writing\n"
     yield process

@@ -156,7 +156,7 @@ def test_folders_that_cannot_be_are_found_before_the_data_are_read(toy, name, mo
 
 def told_by(*command):
     """Exit code and lines on standard error of a command in a process of its own."""
-    done = subprocess.run(  # noqa: S603  # ours
+    done = subprocess.run(  # ours
         [sys.executable, *map(str, command)], capture_output=True, text=True, check=False, env={"PATH": ""}
     )
     return done.returncode, done.stderr.splitlines()

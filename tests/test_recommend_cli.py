@@ -55,7 +55,7 @@ def test_all_options_together_in_a_process_of_its_own(file, toy, tmp_path):
     words += ["--title-column=words", "--data-path=moved", "--device=cpu", "--batch-size=1"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "recbole_popaware.recommend", "--checkpoint", file, *words]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "written to lists.jsonl"), done.stderr
     found = pd.read_json("lists.jsonl", lines=True)
     assert found.user_id.tolist() == ["u1"] * 4 + ["x"] * 4

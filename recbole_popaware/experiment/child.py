@@ -40,11 +40,11 @@ def main(folder: Path) -> int:
     try:
         _run(json.loads(Path("job.json").read_text()))
     except UsageError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201  # a program of its own, whose output its parent keeps
         return 1
     except Exception as error:
         traceback.print_exc()
-        print(f"error: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
+        print(f"error: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201  # a program of its own, whose output its parent keeps
         return 1
     return 0
 

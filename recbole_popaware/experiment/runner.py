@@ -83,7 +83,7 @@ def _start(run: Run, store: RunStore, dataset: str, threads: int) -> _Child:
     part = store.begin(run, dataset)
     log = store.log(run).open("wb")
     words = [sys.executable, *CHILD, str(part.resolve())]
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(  # noqa: S603  # our own module
         words,
         stdin=subprocess.DEVNULL,
         stdout=log,

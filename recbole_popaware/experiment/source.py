@@ -38,7 +38,7 @@ def ensure_data(plan: Plan, file: Path, raw: Path | None) -> None:
         raise UsageError(f"{file} is not there, and the experiment file does not say how to convert {raw}")
     if not raw.exists():
         raise UsageError(f"raw file {raw} is not there; {_how_to_get_it(plan, words)}")
-    done = subprocess.run([sys.executable, *words], env=child_environment(), check=False)  # noqa: S603
+    done = subprocess.run([sys.executable, *words], env=child_environment(), check=False)  # noqa: S603  # our own converter
     if done.returncode or not file.is_file():
         raise UsageError(f"the converter failed (exit code {done.returncode}): python {shlex.join(words)}")
 

@@ -55,7 +55,7 @@ def test_runs_one_after_the_other_have_logs_of_their_own(toy):
 def test_eight_at_once(toy):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     started = [
-        subprocess.Popen(  # noqa: S603  # ours
+        subprocess.Popen(  # ours
             [sys.executable, str(TRAIN), "--model=PopSASRec", *words(toy, seed=seed, save_per_user=True)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -188,7 +188,7 @@ def test_a_disk_without_locks(pair: dict, monkeypatch: pytest.MonkeyPatch, capsy
 
 def start(given: list[str]) -> subprocess.Popen:
     command = [sys.executable, "-m", "dataset_converters", *given]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_two_conversions_to_one_target_at_once(tmp_path: Path) -> None:
@@ -233,14 +233,14 @@ def mount(tmp_path: Path) -> Iterator[Callable[[str, str], Path]]:
         if place not in mounted:
             place.mkdir()
         command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
-        if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:  # noqa: S603
+        if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
             pytest.skip("this machine mounts no disk for a test")
         mounted.append(place)
         return place
 
     yield at
     for place in mounted:
-        subprocess.run(["umount", str(place)], check=True)  # noqa: S603, S607
+        subprocess.run(["umount", str(place)], check=True)
 
 
 @pytest.mark.parametrize("kilobytes", [16, 32, 64, 256])
@@ -264,7 +264,7 @@ def test_a_disk_that_is_read_only(mount: Callable, pair: dict, capsys: Capture) 
     out = mount("disk", "size=1m")
     assert main(words(pair["old"], out)) == 0
     capsys.readouterr()
-    subprocess.run(["mount", "-o", "remount,ro", str(out)], check=True)  # noqa: S603, S607
+    subprocess.run(["mount", "-o", "remount,ro", str(out)], check=True)
     for more in ([], ["--overwrite"], ["--name", "y"]):
         assert main(words(pair["new"], out, *more)) == 2
         line = complaint(capsys)

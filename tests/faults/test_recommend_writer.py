@@ -40,7 +40,7 @@ writer.write(Path(sys.argv[1]), table.schema, tables())
 
 
 def start(*words):
-    return subprocess.Popen(  # noqa: S603  # the arguments are this file's
+    return subprocess.Popen(  # the arguments are this file's
         [sys.executable, "-c", SLOW_WRITER, *map(str, words)],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -121,13 +121,13 @@ def small_disk(tmp_path):
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
     try:
-        done = subprocess.run(mount, capture_output=True, check=False)  # noqa: S603  # the arguments are this file's
+        done = subprocess.run(mount, capture_output=True, check=False)  # the arguments are this file's
     except OSError:
         pytest.skip("no mount here")
     if done.returncode:
         pytest.skip("mounting is not allowed here")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)  # noqa: S603, S607  # the arguments are this file's
+    subprocess.run(["umount", str(folder)], check=True)  # the arguments are this file's
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -142,7 +142,7 @@ def test_a_disk_that_is_full_is_told(small_disk, suffix):
 
 def test_a_disk_that_is_read_only_is_told(small_disk):
     remount = ["mount", "-o", "remount,ro", str(small_disk)]
-    subprocess.run(remount, check=True)  # noqa: S603  # the arguments are this file's
+    subprocess.run(remount, check=True)  # the arguments are this file's
     with pytest.raises(UsageError, match="Read-only"):
         writer.check_output(small_disk / "lists.csv")
 
@@ -207,14 +207,14 @@ def test_the_command_killed_at_random_moments(checkpoint, tmp_path):
     command = [sys.executable, "-m", "recbole_popaware.recommend", "--checkpoint", checkpoint]
     command += ["--output", str(file), "--batch-size=1", "--topk=10"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run(command, check=True, capture_output=True, env=environment)  # noqa: S603  # its own words
+    subprocess.run(command, check=True, capture_output=True, env=environment)  # its own words
     whole = file.read_bytes()
     for number in range(12):
         file.unlink(missing_ok=True)
-        child = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)  # noqa: S603  # its own words
+        child = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)  # its own words
         time.sleep(generator.uniform(2, 6))
         child.send_signal(signal.SIGKILL if number % 2 else signal.SIGTERM)
         child.wait()
         assert not file.exists() or file.read_bytes() == whole
-    subprocess.run(command, check=True, capture_output=True, env=environment)  # noqa: S603  # its own words
+    subprocess.run(command, check=True, capture_output=True, env=environment)  # its own words
     assert [left.name for left in file.parent.iterdir()] == ["lists.csv"]
