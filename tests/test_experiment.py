@@ -274,7 +274,7 @@ def test_systems_that_learn_nothing_get_one_seed(toy):
 @pytest.mark.parametrize("name", ["demo", "lastfm-1k", "yandex-music"])
 def test_shipped_experiments_have_settings_that_work(name):
     runs, protocol = make_runs(read_plan(find_plan(name)), {}, seeds=1)
-    assert len(runs) == 8
+    assert len(runs) == {"lastfm-1k": 9}.get(name, 8)  # with the BERT4Rec that the program really ran
     assert protocol.main == "GradedNDCG@10"
     heads = {run.system.name: run.effective.get("popularity_head") for run in runs}
     assert heads["SASRec"] == heads["BERT4Rec"] == heads["gSASRec"] == "none"
