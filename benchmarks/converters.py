@@ -33,8 +33,8 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from dataset_converters.__main__ import main as convert
-from dataset_converters.ledger import Ledger
-from dataset_converters.simulate import SimulateOptions, read_events
+from dataset_converters.common.ledger import Ledger
+from dataset_converters.simulator.simulate import SimulateOptions, read_events
 
 Row = tuple[str, str, int, str]
 """User, item, Unix seconds, rating."""

@@ -25,15 +25,15 @@ import pyarrow.csv as pa_csv
 from converters import WORDS, in_own_process, make_dump
 
 from dataset_converters.__main__ import _parser
-from dataset_converters.chunks import encode_chunk
-from dataset_converters.cleaning import clean_events
-from dataset_converters.counts import count_group
-from dataset_converters.ledger import Ledger
-from dataset_converters.memory import MemoryLog
-from dataset_converters.ordering import in_order
-from dataset_converters.schema import EVENTS
-from dataset_converters.sources import SOURCES
-from dataset_converters.writer import inter_text
+from dataset_converters.common.ledger import Ledger
+from dataset_converters.common.schema import EVENTS
+from dataset_converters.events.chunks import encode_chunk
+from dataset_converters.events.cleaning import clean_events
+from dataset_converters.events.memory import MemoryLog
+from dataset_converters.events.ordering import in_order
+from dataset_converters.output.counts import count_group
+from dataset_converters.output.writer import inter_text
+from dataset_converters.registry import SOURCES
 
 
 def stages(source: str, path: Path, out: Path) -> dict[str, float]:

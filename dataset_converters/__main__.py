@@ -13,13 +13,13 @@ from typing import NoReturn
 import duckdb
 import pyarrow as pa
 
+from dataset_converters.common.errors import ConversionError
+from dataset_converters.common.ledger import Ledger
+from dataset_converters.common.schema import check_name
 from dataset_converters.convert import convert
-from dataset_converters.errors import ConversionError
-from dataset_converters.ledger import Ledger
 from dataset_converters.options import add_output, add_selection, shared_options
-from dataset_converters.schema import check_name
-from dataset_converters.sources import SOURCES
-from dataset_converters.summary import summary_lines
+from dataset_converters.output.summary import summary_lines
+from dataset_converters.registry import SOURCES
 
 
 class _Parser(argparse.ArgumentParser):

@@ -11,19 +11,19 @@ from typing import Any
 import pyarrow as pa
 from tqdm import tqdm
 
-from dataset_converters.ahead import map_ahead
-from dataset_converters.chunks import Plays
-from dataset_converters.cleaning import END_US, clean_events
-from dataset_converters.counts import Counts, GroupCounts, count_group
-from dataset_converters.features import feature_fields, match_features
-from dataset_converters.ledger import Ledger
-from dataset_converters.ordering import in_order
-from dataset_converters.schema import EVENTS, Progress, RawLog
-from dataset_converters.selection import Selection, select_events
-from dataset_converters.store import EventStore
-from dataset_converters.summary import collect_statistics
-from dataset_converters.workspace import new_folder
-from dataset_converters.writer import (
+from dataset_converters.common.ahead import map_ahead
+from dataset_converters.common.ledger import Ledger
+from dataset_converters.common.schema import EVENTS, Progress, RawLog
+from dataset_converters.events.chunks import Plays
+from dataset_converters.events.cleaning import END_US, clean_events
+from dataset_converters.events.ordering import in_order
+from dataset_converters.events.selection import Selection, select_events
+from dataset_converters.events.store import EventStore
+from dataset_converters.output.counts import Counts, GroupCounts, count_group
+from dataset_converters.output.features import feature_fields, match_features
+from dataset_converters.output.summary import collect_statistics
+from dataset_converters.output.workspace import new_folder
+from dataset_converters.output.writer import (
     inter_text,
     write_features,
     write_inter,

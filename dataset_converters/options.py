@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from dataset_converters.convert import Options
-from dataset_converters.selection import SAMPLINGS, Selection
+from dataset_converters.events.selection import SAMPLINGS, Selection
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:

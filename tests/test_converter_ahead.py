@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from dataset_converters.ahead import each_block, map_ahead
-from dataset_converters.ledger import Ledger
+from dataset_converters.common.ahead import each_block, map_ahead
+from dataset_converters.common.ledger import Ledger
 
 
 def test_results_come_in_order_and_things_are_asked_for_late() -> None:

@@ -6,9 +6,9 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_converters.cleaning import clean_events
-from dataset_converters.ledger import Ledger
-from dataset_converters.schema import EVENTS
+from dataset_converters.common.ledger import Ledger
+from dataset_converters.common.schema import EVENTS
+from dataset_converters.events.cleaning import clean_events
 
 EVENT = st.tuples(
     st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=3),

@@ -18,7 +18,7 @@ import pytest
 
 import dataset_converters.convert as convert_module
 from dataset_converters.__main__ import main
-from dataset_converters.store import EventStore
+from dataset_converters.events.store import EventStore
 
 PLAYS = [
     ("ann", "t1", "2009-05-04T23:08:57Z", 1_241_478_537),
@@ -228,7 +228,7 @@ def test_same_input_same_bytes(tmp_path: Path, dump: Dump) -> None:
 def test_disk_and_memory_give_the_same_bytes(
     tmp_path: Path, dump: Dump, memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dataset_converters.store._CHUNK", 3)
+    monkeypatch.setattr("dataset_converters.events.store._CHUNK", 3)
     path = write(tmp_path, dump, dump.text() + dump.text().replace("t1", "NA").replace("bob", "eve"))
     assert convert(path, dump, tmp_path / "memory") == 0
     monkeypatch.setattr(convert_module, "EventStore", partial(EventStore, memory=memory))

@@ -5,8 +5,8 @@ import datetime
 import pyarrow as pa
 import pytest
 
-from dataset_converters.features import item_features
-from dataset_converters.ledger import Ledger
+from dataset_converters.common.ledger import Ledger
+from dataset_converters.output.features import item_features
 
 
 def features(columns: dict, items: list) -> tuple:

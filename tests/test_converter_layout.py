@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from dataset_converters.errors import ConversionError
-from dataset_converters.parquet_layout import FieldOptions, Layout, find_layout
+from dataset_converters.common.errors import ConversionError
+from dataset_converters.sources.parquet_layout import FieldOptions, Layout, find_layout
 
 TIME = pa.timestamp("ms", "UTC")
 INT = pa.int64()

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataset_converters.cleaning import clean_events
-from dataset_converters.errors import ConversionError
-from dataset_converters.ledger import Ledger
-from dataset_converters.parquet import ACTION_RATINGS, ParquetOptions, read_events
-from dataset_converters.parquet_layout import FieldOptions
+from dataset_converters.common.errors import ConversionError
+from dataset_converters.common.ledger import Ledger
+from dataset_converters.events.cleaning import clean_events
+from dataset_converters.sources.parquet import ACTION_RATINGS, ParquetOptions, read_events
+from dataset_converters.sources.parquet_layout import FieldOptions
 
 STRUCT = pa.struct([("track_index", pa.int64()), ("at", pa.timestamp("us", "UTC")), ("action", pa.int32())])
 LIST = pa.list_(STRUCT)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from dataset_converters.errors import ConversionError
-from dataset_converters.ledger import Ledger
-from dataset_converters.ratings import parse_ratings
-from dataset_converters.schema import check_name
+from dataset_converters.common.errors import ConversionError
+from dataset_converters.common.ledger import Ledger
+from dataset_converters.common.schema import check_name
+from dataset_converters.reading.ratings import parse_ratings
 
 
 def test_ratings_are_read() -> None:

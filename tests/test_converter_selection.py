@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from test_converter_store import fill, ordered
 
 from dataset_converters.__main__ import main
-from dataset_converters.ledger import Ledger
-from dataset_converters.selection import Selection, select_events
-from dataset_converters.store import EventStore
+from dataset_converters.common.ledger import Ledger
+from dataset_converters.events.selection import Selection, select_events
+from dataset_converters.events.store import EventStore
 
 GOLDEN = Path(__file__).parent / "golden" / "reference_values.json"
 

@@ -10,7 +10,7 @@ import pytest
 from test_converter_dumps import tar_gz
 
 from dataset_converters.__main__ import main
-from dataset_converters.lastfm1k import PLAYS, PROFILES
+from dataset_converters.sources.lastfm1k import PLAYS, PROFILES
 
 
 def convert(source: str, path: Path, *words: object) -> "dict[str, str]":

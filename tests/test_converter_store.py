@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dataset_converters import store as store_module
-from dataset_converters.chunks import Plays
-from dataset_converters.counts import Counts, count_group
-from dataset_converters.ledger import Ledger
-from dataset_converters.ordering import in_order
-from dataset_converters.schema import EVENTS, events_batch
-from dataset_converters.store import EventStore
-from dataset_converters.summary import collect_statistics
+from dataset_converters.common.ledger import Ledger
+from dataset_converters.common.schema import EVENTS, events_batch
+from dataset_converters.events import store as store_module
+from dataset_converters.events.chunks import Plays
+from dataset_converters.events.ordering import in_order
+from dataset_converters.events.store import EventStore
+from dataset_converters.output.counts import Counts, count_group
+from dataset_converters.output.summary import collect_statistics
 
 EVENT = st.tuples(
     st.sampled_from(["9", "10", "b", "é"]),

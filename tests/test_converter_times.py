@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_converters.errors import ConversionError
-from dataset_converters.time_patterns import check_form
-from dataset_converters.times import column_times, parse_times
+from dataset_converters.common.errors import ConversionError
+from dataset_converters.reading.time_patterns import check_form
+from dataset_converters.reading.times import column_times, parse_times
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 

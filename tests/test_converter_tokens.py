@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dataset_converters.tokens import escape_token, escape_tokens
+from dataset_converters.common.tokens import escape_token, escape_tokens
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1) | st.sampled_from(
     ["NA", "null", "[PAD]", "nan", "-nan", "#N/A N/A", '"', '""', "a\tb", "a\r\nb", " a ", "%41"]

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from dataset_converters.errors import ConversionError
-from dataset_converters.schema import EVENTS
-from dataset_converters.workspace import new_folder
-from dataset_converters.writer import (
+from dataset_converters.common.errors import ConversionError
+from dataset_converters.common.schema import EVENTS
+from dataset_converters.output.workspace import new_folder
+from dataset_converters.output.writer import (
     inter_text,
     write_features,
     write_inter,

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dataset_converters.errors import ConversionError
-from dataset_converters.ledger import Ledger
-from dataset_converters.yambda import YambdaOptions, read_events
+from dataset_converters.common.errors import ConversionError
+from dataset_converters.common.ledger import Ledger
+from dataset_converters.sources.yambda import YambdaOptions, read_events
 
 LISTENS = {
     "uid": pa.array([7, 7, 8, 8], pa.uint32()),

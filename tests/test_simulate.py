@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset_converters.__main__ import main
-from dataset_converters.catalogue import make_catalogue
-from dataset_converters.ledger import Ledger
-from dataset_converters.simulate import START, SimulateOptions, read_events
+from dataset_converters.common.ledger import Ledger
+from dataset_converters.simulator.catalogue import make_catalogue
+from dataset_converters.simulator.simulate import START, SimulateOptions, read_events
 
 DEMO = Path(__file__).parents[1] / "recbole_popaware" / "dataset_example" / "demo"
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from dataset_converters import workspace
 from dataset_converters.__main__ import main
+from dataset_converters.output import workspace
 
 Capture = pytest.CaptureFixture
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,1 @@
+"""Events between reading and writing: cleaned, held in memory or on disk, selected, ordered."""

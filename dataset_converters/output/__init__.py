@@ -1,0 +1,1 @@
+"""The files of a data set: features, counts, statistics, and how they appear at once."""

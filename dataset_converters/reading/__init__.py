@@ -1,0 +1,1 @@
+"""Bytes, lines, columns and times, whatever the log."""

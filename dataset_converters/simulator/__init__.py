@@ -1,0 +1,1 @@
+"""Listening that never was: tracks, listeners and their plays."""

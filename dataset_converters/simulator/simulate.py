@@ -1,0 +1,98 @@
+"""Source ``simulate``: a made-up listening log. ``docs/datasets.md`` tells the story in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from dataset_converters.common.errors import ConversionError
+from dataset_converters.common.ledger import Ledger
+from dataset_converters.common.schema import EVENTS, RawLog
+from dataset_converters.simulator.catalogue import Catalogue, Floats, Ints, make_catalogue
+from dataset_converters.simulator.listeners import make_listeners, play_times
+from dataset_converters.simulator.listening import Listening
+
+START = 1_672_617_600  # Monday 2023-01-02 00:00 UTC
+_BATCH = 200_000
+
+
+@dataclass(frozen=True)
+class SimulateOptions:
+    """Size of the log and seed; the same options give the same log everywhere."""
+
+    users: int = 160
+    items: int = 1_000
+    plays: int = 20_000
+    days: int = 180
+    seed: int = 2024
+
+
+def read_events(options: SimulateOptions, ledger: Ledger) -> RawLog:
+    """Make a log up.
+
+    Args:
+        options: Its size and seed.
+        ledger: Counts the events.
+
+    Returns:
+        Events user by user, each user's in order of time; features of the items.
+
+    Raises:
+        ConversionError: A size is too small to simulate anything.
+    """
+    for name, least in (("users", 1), ("items", 2), ("days", 1), ("plays", 5 * options.users)):
+        given = getattr(options, name)
+        if given < least:
+            raise ConversionError(f"--{name} {given} is too small: need at least {least}")
+    if options.seed < 0:
+        raise ConversionError(f"--seed {options.seed} is negative: need 0 or more")
+    rng = np.random.Generator(np.random.PCG64(options.seed))
+    catalogue = make_catalogue(rng, options.items, options.days)
+    listeners = make_listeners(rng, catalogue, options.users, options.plays, options.days)
+    listening = Listening(rng, catalogue, listeners)
+    listening.run()
+    ledger.read(options.plays)
+    times = START + play_times(listeners, listening.gaps())
+    item_ids = _labels("t", options.items, rng)
+    user_ids = _labels("u", options.users, rng)
+    users = np.repeat(np.arange(options.users), listeners.plays)
+    columns = (users, listening.tracks, times, listening.ratings)
+    return RawLog(_batches(columns, user_ids, item_ids), _features(catalogue, item_ids), made_up=True)
+
+
+def _batches(
+    columns: tuple[Ints, Ints, Floats, Floats], user_ids: pa.Array, item_ids: pa.Array
+) -> Iterator[pa.RecordBatch]:
+    for begin in range(0, len(columns[0]), _BATCH):
+        users, tracks, times, ratings = (column[begin : begin + _BATCH] for column in columns)
+        yield pa.RecordBatch.from_arrays(
+            [
+                user_ids.take(pa.array(users)),
+                item_ids.take(pa.array(tracks)),
+                pa.array(times.astype(np.int64) * 1_000_000),
+                pa.array(ratings),
+            ],
+            schema=EVENTS,
+        )
+
+
+def _labels(letter: str, count: int, rng: np.random.Generator) -> pa.Array:
+    """Return ids in an order that gives nothing away."""
+    width = len(str(count))
+    order = np.argsort(rng.random(count), kind="stable")
+    return pa.array([f"{letter}{number + 1:0{width}}" for number in order.tolist()])
+
+
+def _features(catalogue: Catalogue, item_ids: pa.Array) -> pa.Table:
+    genre = catalogue.genre[catalogue.artist]
+    return pa.table(
+        {
+            "item_id": item_ids,
+            "artist": pa.array([f"artist-{number + 1}" for number in catalogue.artist.tolist()]),
+            "genre": pa.array([f"genre-{number + 1}" for number in genre.tolist()]),
+            "duration": pa.array(catalogue.seconds.astype(np.int64)),
+        }
+    )

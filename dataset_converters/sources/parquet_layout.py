@@ -1,0 +1,144 @@
+"""Find users, track indexes, times and actions in the schema of a nested parquet file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable
+
+import pyarrow as pa
+import pyarrow.types as pt
+
+from dataset_converters.common.errors import ConversionError
+from dataset_converters.reading.column_types import is_id
+
+_INDEX_WORDS = ("index", "track", "item", "song")
+_ACTION_WORDS = ("action", "event", "kind", "type")
+
+
+@dataclass(frozen=True)
+class FieldOptions:
+    """Names given on the command line; ``None`` means: find it.
+
+    Attributes:
+        user: Column of the user.
+        actions: Column of the list of actions.
+        index: Struct field of the track's index.
+        time: Struct field of the time.
+        action: Struct field of the action.
+    """
+
+    user: str | None = None
+    actions: str | None = None
+    index: str | None = None
+    time: str | None = None
+    action: str | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things are: two column names and three struct field names."""
+
+    user: str
+    actions: str
+    index: str
+    time: str
+    action: str
+
+
+def find_layout(file: str, schema: pa.Schema, options: FieldOptions) -> Layout:
+    """Find the columns and struct fields, by type and, where types leave a choice, by name.
+
+    Args:
+        file: Name of the file, for the complaint.
+        schema: Schema of the interactions.
+        options: Names that the user has given.
+
+    Returns:
+        The complete layout.
+
+    Raises:
+        ConversionError: Something is missing, has the wrong type, or could be either of two fields.
+    """
+    try:
+        return _find_layout(list(schema), options)
+    except ConversionError as error:
+        raise ConversionError(f"{file}: {error}") from None
+
+
+def _find_layout(columns: list[pa.Field], options: FieldOptions) -> Layout:
+    user = _named(columns, options.user or "character_index", "--user-column", "a column")
+    if not is_id(user.type):
+        raise ConversionError(f"user column {user.name!r} has type {user.type}: need int or string")
+    actions = _pick(columns, _is_struct_list, options.actions, ("--actions-column", "a list of structs"))
+    fields = list(actions.type.value_type)
+    time = _pick(fields, pt.is_timestamp, options.time, ("--time-field", "a timestamp"))
+    integers = [field for field in fields if pt.is_integer(field.type)]
+    if len(integers) < 2:
+        raise ConversionError(
+            f"column {actions.name!r} needs two integer fields in its struct, a track index and "
+            f"an action; it has {_listing(fields)}"
+        )
+    index, action = _index_and_action(integers, options)
+    return Layout(user.name, actions.name, index, time.name, action)
+
+
+def _index_and_action(integers: list[pa.Field], options: FieldOptions) -> tuple[str, str]:
+    """Tell the track index from the action by option, else by name, else by elimination."""
+    names = {field.name for field in integers}
+    for given, option in ((options.index, "--index-field"), (options.action, "--action-field")):
+        if given is not None:
+            _named(integers, given, option, "an integer struct field")
+    index = {options.index} if options.index else names - {options.action}
+    action = {options.action} if options.action else names - {options.index}
+    index = _with_words(index, _INDEX_WORDS)
+    action = _with_words(action, _ACTION_WORDS)
+    if len(index) == 1:
+        action -= index
+    if len(action) == 1:
+        index -= action
+    if len(index) != 1 or len(action) != 1 or index == action:
+        raise ConversionError(
+            f"cannot tell which field is the track index and which the action in "
+            f"{_listing(integers)}; name them with --index-field and --action-field"
+        )
+    return str(index.pop()), str(action.pop())
+
+
+def _with_words(names: set[str | None], words: tuple[str, ...]) -> set[str | None]:
+    """Return the names that hold one of the words, or all names if none does."""
+    return {name for name in names if any(word in str(name).lower() for word in words)} or names
+
+
+def _pick(
+    fields: list[pa.Field],
+    fits: Callable[[pa.DataType], bool],
+    given: str | None,
+    wanted: tuple[str, str],
+) -> pa.Field:
+    """Return the only field of a type, or the one that the user named."""
+    option, kind = wanted
+    candidates = [field for field in fields if fits(field.type)]
+    if given is not None:
+        return _named(candidates, given, option, kind)
+    if len(candidates) != 1:
+        found = f"several: {_listing(candidates)}; name one with {option}"
+        found = found if candidates else f"none in {_listing(fields)}"
+        raise ConversionError(f"need {kind}, found {found}")
+    return candidates[0]
+
+
+def _named(fields: list[pa.Field], name: str, option: str, kind: str) -> pa.Field:
+    for field in fields:
+        if field.name == name:
+            return field
+    raise ConversionError(
+        f"{name!r} is not {kind} here; there is {_listing(fields)}; say which with {option}"
+    )
+
+
+def _is_struct_list(kind: pa.DataType) -> bool:
+    return bool((pt.is_list(kind) or pt.is_large_list(kind)) and pt.is_struct(kind.value_type))
+
+
+def _listing(fields: list[pa.Field]) -> str:
+    return ", ".join(f"{field.name!r} ({field.type})" for field in fields) or "nothing"

@@ -1,0 +1,176 @@
+"""Source ``table``: any CSV, TSV or parquet file, or a folder of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dataset_converters.common.arrays import as_texts, keep
+from dataset_converters.common.errors import ConversionError, listing
+from dataset_converters.common.ledger import Ledger
+from dataset_converters.common.schema import EVENT_RATINGS, Progress, RawLog, events_batch
+from dataset_converters.reading.column_types import check_type
+from dataset_converters.reading.delimited import Dialect, read_delimited, split_fields, split_header
+from dataset_converters.reading.locate import list_files
+from dataset_converters.reading.parquet_files import decode_rows, naming, parquet_schema, read_rows
+from dataset_converters.reading.ratings import rate_events
+from dataset_converters.reading.streams import RawFile, line_blocks
+from dataset_converters.reading.time_patterns import check_form
+from dataset_converters.reading.times import column_times
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
+
+_NUMBER = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
+_ROWS = 500_000
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """How to read the files.
+
+    Attributes:
+        user: Column of the user.
+        item: Column of the item.
+        time: Column of the time.
+        event: Column of the event, looked up in ``ratings``.
+        rating: Column of the rating, a number. Without either every row is a play.
+        time_format: As ``times.parse_times`` takes it.
+        ratings: Rating of each event.
+        delimiter: Between fields; ``None``: comma in ``.csv``, tab otherwise.
+        newest_first: Whether the later of two events at one time stands first.
+    """
+
+    user: str
+    item: str
+    time: str
+    event: str | None = None
+    rating: str | None = None
+    time_format: str = "auto"
+    ratings: dict[str, float] = field(default_factory=lambda: dict(EVENT_RATINGS))
+    delimiter: str | None = None
+    newest_first: bool = False
+
+    def columns(self) -> dict[str, str]:
+        """Return the option and the name of each column to read."""
+        names = {"user": self.user, "item": self.item, "time": self.time}
+        more = {"event": self.event, "rating": self.rating}
+        return {**names, **{option: name for option, name in more.items() if name is not None}}
+
+
+def read_events(raw: Path, options: TableOptions, ledger: Ledger) -> RawLog:
+    """Open the file, or all files of the folder in the order of their names.
+
+    Args:
+        raw: File or folder; CSV and TSV plain or packed, with a header line.
+        options: How to read it.
+        ledger: Counts rows.
+
+    Returns:
+        Events in the order of the files.
+
+    Raises:
+        ConversionError: A file is missing, damaged or lacks a column; or the options exclude each
+            other.
+    """
+    _check_options(options)
+    progress = Progress()
+    paths = list_files(raw, SUFFIXES, ledger)
+    batches = _batches(paths, options, progress, ledger)
+    return RawLog(batches, newest_first=options.newest_first, progress=progress)
+
+
+def _check_options(options: TableOptions) -> None:
+    if options.event and options.rating:
+        raise ConversionError(
+            "--event and --rating exclude each other: give the one that says how much a play is worth"
+        )
+    first: dict[str, str] = {}
+    for option, name in options.columns().items():
+        if name in first:
+            raise ConversionError(
+                f"--{first[name]} and --{option} both name the column {name!r}: give each a column of its own"
+            )
+        first[name] = option
+    check_form(options.time_format)
+
+
+def _batches(
+    paths: list[Path], options: TableOptions, progress: Progress, ledger: Ledger
+) -> Iterator[pa.RecordBatch]:
+    for number, path in enumerate(paths):
+        within = Progress()
+        read = _parquet_events if path.suffix.lower() == ".parquet" else _text_events
+        for batch in read(path, options, within, ledger):
+            progress.done = (number + within.done) / len(paths)
+            yield batch
+
+
+def _parquet_events(
+    path: Path, options: TableOptions, progress: Progress, ledger: Ledger
+) -> Iterator[pa.RecordBatch]:
+    schema = parquet_schema(path)
+    _places(schema.names, options, path)
+    names = options.columns()
+    for option, name in names.items():
+        check_type(path.name, option, name, schema.field(name).type)
+    for batch in read_rows(path, list(names.values()), _ROWS, progress):
+        ledger.read(batch.num_rows)
+        columns = {option: batch.column(name) for option, name in names.items()}
+        with naming(path):
+            events = _events(options, list(decode_rows(columns, ledger).values()), ledger)
+        yield events
+
+
+def _text_events(
+    path: Path, options: TableOptions, progress: Progress, ledger: Ledger
+) -> Iterator[pa.RecordBatch]:
+    delimiter = options.delimiter or ("," if ".csv" in path.name.lower() else "\t")
+    quoted = delimiter != "\t"
+    with RawFile(path, progress) as stream:
+        header, blocks = split_header(line_blocks(stream, path.name), ledger)
+        if not header:
+            ledger.note("files without a line", 1)
+            return
+        names = split_fields(header, delimiter, quoted, path.name)
+        dialect = Dialect(len(names), delimiter, quoted)
+        to_events = partial(_events, options)
+        yield from read_delimited(blocks, dialect, _places(names, options, path), to_events, ledger)
+
+
+def _places(names: list[str], options: TableOptions, path: Path) -> list[int]:
+    """Return the number of each column to read."""
+    for option, name in options.columns().items():
+        if names.count(name) != 1:
+            fault = "more than one column" if name in names else "no column"
+            raise ConversionError(
+                f"{path.name} has {fault} {name!r}; it has {listing(names)}; say which with --{option}"
+            )
+    return [names.index(name) for name in options.columns().values()]
+
+
+def _events(options: TableOptions, values: list[pa.Array], ledger: Ledger) -> pa.RecordBatch:
+    columns = dict(zip(options.columns(), values))
+    rows = len(columns["user"])
+    known = pa.repeat(True, rows)
+    if "event" in columns:
+        ratings, known = rate_events(as_texts(columns["event"]), options.ratings, ledger)
+    elif "rating" in columns:
+        ratings = _numbers(columns["rating"])
+    else:
+        ratings = pa.repeat(EVENT_RATINGS["play"], rows)
+    times = column_times(columns["time"], options.time_format)
+    return keep(events_batch(as_texts(columns["user"]), as_texts(columns["item"]), times, ratings), known)
+
+
+def _numbers(column: pa.Array) -> pa.Array:
+    """Return a column as floats, null where it holds no number."""
+    if not pa.types.is_string(column.type):
+        return column.cast(pa.float64())
+    number = pc.match_substring_regex(column, _NUMBER)
+    texts = pc.if_else(number, pc.utf8_trim_whitespace(column), pa.scalar(None, pa.string()))
+    return texts.cast(pa.float64())
