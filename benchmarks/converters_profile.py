@@ -27,10 +27,9 @@ from converters import WORDS, in_own_process, make_dump
 from dataset_converters.__main__ import _parser
 from dataset_converters.common.ledger import Ledger
 from dataset_converters.common.schema import EVENTS
-from dataset_converters.events.chunks import encode_chunk
+from dataset_converters.events.chunks import encode_chunk, in_order
 from dataset_converters.events.cleaning import clean_events
 from dataset_converters.events.memory import MemoryLog
-from dataset_converters.events.ordering import in_order
 from dataset_converters.output.counts import count_group
 from dataset_converters.output.writer import inter_text
 from dataset_converters.registry import SOURCES

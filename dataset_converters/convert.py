@@ -14,9 +14,8 @@ from tqdm import tqdm
 from dataset_converters.common.ahead import map_ahead
 from dataset_converters.common.ledger import Ledger
 from dataset_converters.common.schema import EVENTS, Progress, RawLog
-from dataset_converters.events.chunks import Plays
+from dataset_converters.events.chunks import Plays, in_order
 from dataset_converters.events.cleaning import END_US, clean_events
-from dataset_converters.events.ordering import in_order
 from dataset_converters.events.selection import Selection, select_events
 from dataset_converters.events.store import EventStore
 from dataset_converters.output.counts import Counts, GroupCounts, count_group

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from dataset_converters.common.ledger import Ledger
 from dataset_converters.common.schema import EVENTS, events_batch
 from dataset_converters.events import store as store_module
-from dataset_converters.events.chunks import Plays
-from dataset_converters.events.ordering import in_order
+from dataset_converters.events.chunks import Plays, in_order
 from dataset_converters.events.store import EventStore
 from dataset_converters.output.counts import Counts, count_group
 from dataset_converters.output.summary import collect_statistics

@@ -100,7 +100,7 @@ class EventStore:
             rows: Size of a group, about.
 
         Yields:
-            Events that ``ordering.in_order`` puts in order.
+            Events that ``chunks.in_order`` puts in order.
         """
         return self._log.groups(newest_first, rows)
 
