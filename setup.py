@@ -25,7 +25,7 @@ setup(
     package_dir={"recbole_popaware.properties": "properties"},
     package_data={
         "recbole_popaware.properties": ["*.yaml", "*/*.yaml", "*/*.hyper"],
-        "recbole_popaware": ["dataset_example/*/*", "experiment/*.jinja"],
+        "recbole_popaware": ["dataset_example/*/*", "experiment/report/*.jinja"],
     },
     install_requires=[
         "recbole==1.2.1",

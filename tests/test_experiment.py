@@ -18,9 +18,9 @@ from conftest import SMALL, looping_plays, write_atomic
 from recbole_popaware.config import Config
 from recbole_popaware.errors import UsageError
 from recbole_popaware.experiment.__main__ import main
-from recbole_popaware.experiment.checks import make_runs
 from recbole_popaware.experiment.lists import describe_users, recommendations
 from recbole_popaware.experiment.plan import Plan, System, find_plan, read_plan
+from recbole_popaware.experiment.runs import make_runs
 from recbole_popaware.experiment.source import converter_words, ensure_data
 from recbole_popaware.quick_start import train
 from recbole_popaware.utils import MODELS

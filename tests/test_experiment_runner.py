@@ -13,9 +13,9 @@ from dataclasses import replace
 import pytest
 
 from recbole_popaware.experiment import runner
-from recbole_popaware.experiment.checks import Run
 from recbole_popaware.experiment.plan import System
 from recbole_popaware.experiment.runner import do_runs
+from recbole_popaware.experiment.runs import Run
 from recbole_popaware.experiment.source import child_environment
 from recbole_popaware.experiment.store import RunStore, write_json
 

@@ -7,16 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recbole_popaware.experiment import charts, contests, gain_charts
-from recbole_popaware.experiment.checks import Protocol, Run
-from recbole_popaware.experiment.contests import all_contests, p_text
 from recbole_popaware.experiment.plan import Plan, System
-from recbole_popaware.experiment.report import report_html, summary
-from recbole_popaware.experiment.results import Results, SystemResult, is_accuracy
+from recbole_popaware.experiment.report import charts, gain_charts
+from recbole_popaware.experiment.report import comparisons as contests
+from recbole_popaware.experiment.report.comparisons import all_contests, p_text
+from recbole_popaware.experiment.report.page import report_html, summary
+from recbole_popaware.experiment.report.results import Results, SystemResult, is_accuracy
+from recbole_popaware.experiment.report.significance import Comparison
+from recbole_popaware.experiment.report.style import looks
+from recbole_popaware.experiment.report.tables import all_tables, as_markdown, relative_gain
 from recbole_popaware.experiment.runner import Failure
-from recbole_popaware.experiment.significance import Comparison
-from recbole_popaware.experiment.style import looks
-from recbole_popaware.experiment.tables import all_tables, as_markdown, relative_gain
+from recbole_popaware.experiment.runs import Protocol, Run
 
 PROTOCOL = Protocol(Path("toy.inter"), ("NDCG", "RepeatBias"), (5, 10), "NDCG@10", {"split": {"GTS": [1]}})
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from recbole_popaware.experiment.significance import (
+from recbole_popaware.experiment.report.significance import (
     bonferroni,
     bootstrap_intervals,
     compare,
@@ -79,7 +79,7 @@ def test_undefined_values_are_left_out_of_their_column_only():
 
 def test_blocks_do_not_change_the_shape(monkeypatch):
     values = np.random.default_rng(0).random((30, 2))
-    monkeypatch.setattr("recbole_popaware.experiment.significance._BLOCK", 70)
+    monkeypatch.setattr("recbole_popaware.experiment.report.significance._BLOCK", 70)
     low, high = bootstrap_intervals(values, draws=101).T
     assert (low < values.mean(axis=0)).all()
     assert (values.mean(axis=0) < high).all()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from recbole_popaware.experiment.groups import gains_by_group, quantile_groups
+from recbole_popaware.experiment.report.groups import gains_by_group, quantile_groups
 
 FEW_VALUES = arrays(np.float64, st.integers(1, 60), elements=st.integers(-5, 5).map(float))
 

@@ -13,8 +13,8 @@ from recbole_popaware.cli import OneLineParser, check_properties, exit_code
 from recbole_popaware.errors import UsageError
 
 if TYPE_CHECKING:
-    from recbole_popaware.experiment.results import Results
-    from recbole_popaware.experiment.tables import Table
+    from recbole_popaware.experiment.report.results import Results
+    from recbole_popaware.experiment.report.tables import Table
 
 DESCRIPTION = """Run the systems that an experiment file lists on one data set, each in a process of its own,
 and write tables, tests, plots and a report. Properties given as --key=value win over the file's."""
@@ -43,8 +43,8 @@ def _work(words: Sequence[str], failures: list[str]) -> str:
     given, rest = _parser().parse_known_args(words)
     overrides = _properties(rest)
     # These take seconds to import, and --help needs none of them.
-    from recbole_popaware.experiment.outputs import write_outputs
     from recbole_popaware.experiment.plan import find_plan, read_plan
+    from recbole_popaware.experiment.report.outputs import write_outputs
     from recbole_popaware.experiment.run import run_experiment
 
     plan = read_plan(find_plan(given.file))

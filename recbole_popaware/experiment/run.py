@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from recbole_popaware.experiment.checks import Run, make_runs
 from recbole_popaware.experiment.plan import Plan
-from recbole_popaware.experiment.results import Results, gather
+from recbole_popaware.experiment.report.results import Results, gather
 from recbole_popaware.experiment.runner import do_runs
+from recbole_popaware.experiment.runs import Run, make_runs
 from recbole_popaware.experiment.source import digest, ensure_data
 from recbole_popaware.experiment.store import RunStore
 

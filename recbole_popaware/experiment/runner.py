@@ -21,7 +21,7 @@ from recbole_popaware.experiment.source import child_environment
 from recbole_popaware.experiment.store import RunStore
 
 if TYPE_CHECKING:
-    from recbole_popaware.experiment.checks import Run
+    from recbole_popaware.experiment.runs import Run
 
 CHILD = ("-m", f"{__package__}.child")
 _GRACE = 5.0  # seconds for a child to end by itself

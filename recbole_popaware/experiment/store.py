@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from recbole_popaware.files import PART, check_folder, held_alone, one_line, replacing
 
 if TYPE_CHECKING:
-    from recbole_popaware.experiment.checks import Run
+    from recbole_popaware.experiment.runs import Run
 
 
 class RunStore:

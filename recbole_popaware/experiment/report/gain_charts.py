@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from recbole_popaware.experiment import style
-from recbole_popaware.experiment.groups import GroupGain, gains_by_group
-from recbole_popaware.experiment.results import Results
-from recbole_popaware.experiment.style import INK, Look
+from recbole_popaware.experiment.report import style
+from recbole_popaware.experiment.report.groups import GroupGain, gains_by_group
+from recbole_popaware.experiment.report.results import Results
+from recbole_popaware.experiment.report.style import INK, Look
 
 
 def gain_by_repeats(results: Results) -> Figure | None:

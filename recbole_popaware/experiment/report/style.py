@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from recbole_popaware.experiment.results import Results, SystemResult
+from recbole_popaware.experiment.report.results import Results, SystemResult
 
 # Okabe and Ito's palette, its yellow left out (too pale for lines); a family of systems shares a colour.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")

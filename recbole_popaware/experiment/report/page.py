@@ -10,11 +10,11 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from recbole_popaware.experiment import contests as contest_module
-from recbole_popaware.experiment.contests import Contest, p_text
-from recbole_popaware.experiment.plots import Picture
-from recbole_popaware.experiment.results import Results
-from recbole_popaware.experiment.tables import Table, how_many, relative_gain
+from recbole_popaware.experiment.report import comparisons as contest_module
+from recbole_popaware.experiment.report.comparisons import Contest, p_text
+from recbole_popaware.experiment.report.plots import Picture
+from recbole_popaware.experiment.report.results import Results
+from recbole_popaware.experiment.report.tables import Table, how_many, relative_gain
 
 _TEMPLATE = "report.html.jinja"
 

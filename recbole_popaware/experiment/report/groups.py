@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recbole_popaware.experiment.significance import mean_interval
+from recbole_popaware.experiment.report.significance import mean_interval
 
 Array = np.ndarray
 

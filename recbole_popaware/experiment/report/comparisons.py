@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recbole_popaware.experiment.results import Results, SystemResult, is_accuracy
-from recbole_popaware.experiment.significance import Comparison, compare
+from recbole_popaware.experiment.report.results import Results, SystemResult, is_accuracy
+from recbole_popaware.experiment.report.significance import Comparison, compare
 
 LEVEL = 0.05
 _COUNTING = "PersonalizedMostPop"

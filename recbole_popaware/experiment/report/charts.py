@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from recbole_popaware.experiment import style
-from recbole_popaware.experiment.results import Results, SystemResult
-from recbole_popaware.experiment.significance import bootstrap_intervals
-from recbole_popaware.experiment.style import INK, Look
+from recbole_popaware.experiment.report import style
+from recbole_popaware.experiment.report.results import Results, SystemResult
+from recbole_popaware.experiment.report.significance import bootstrap_intervals
+from recbole_popaware.experiment.report.style import INK, Look
 
 _HALO = [withStroke(linewidth=2.6, foreground="white")]  # whiskers show on dark bars too
 

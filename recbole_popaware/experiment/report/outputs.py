@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recbole_popaware import __version__
-from recbole_popaware.experiment import contests as contest_module
-from recbole_popaware.experiment import tables
-from recbole_popaware.experiment.checks import Run
-from recbole_popaware.experiment.contests import Contest, all_contests
-from recbole_popaware.experiment.plots import write_plots
-from recbole_popaware.experiment.report import report_html
-from recbole_popaware.experiment.results import Results
+from recbole_popaware.experiment.report import comparisons as contest_module
+from recbole_popaware.experiment.report import tables
+from recbole_popaware.experiment.report.comparisons import Contest, all_contests
+from recbole_popaware.experiment.report.page import report_html
+from recbole_popaware.experiment.report.plots import write_plots
+from recbole_popaware.experiment.report.results import Results
+from recbole_popaware.experiment.runs import Run
 from recbole_popaware.experiment.store import RunStore, write_json, write_text
 from recbole_popaware.files import replacing
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recbole_popaware.experiment.checks import Protocol, Run
 from recbole_popaware.experiment.plan import Plan, System
 from recbole_popaware.experiment.runner import Failure
+from recbole_popaware.experiment.runs import Protocol, Run
 from recbole_popaware.experiment.store import RunStore
 
 # More of these is neither better nor worse.

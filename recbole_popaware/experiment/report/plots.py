@@ -9,8 +9,8 @@ from typing import Callable
 
 from matplotlib.figure import Figure
 
-from recbole_popaware.experiment import charts, gain_charts
-from recbole_popaware.experiment.results import Results
+from recbole_popaware.experiment.report import charts, gain_charts
+from recbole_popaware.experiment.report.results import Results
 from recbole_popaware.files import replacing
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recbole_popaware.experiment.results import Results, SystemResult, is_accuracy
+from recbole_popaware.experiment.report.results import Results, SystemResult, is_accuracy
 
 BEST, SECOND = "best", "second"
 
