@@ -119,8 +119,8 @@ def _with_threads(threads: int, measure: Callable[..., Any], words: tuple[Any, .
 def _measure_head(side: str) -> dict[str, Any]:
     import torch
 
-    from recbole_popaware.model.play_index import PlayIndex, Queries
     from recbole_popaware.model.popularity_head import PopularityHead
+    from recbole_popaware.plays.play_index import PlayIndex, Queries
 
     batch, length, items, width = HEAD.values()
     own = torch.randint(1, items, (batch, 60))

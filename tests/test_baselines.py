@@ -5,7 +5,6 @@ import pytest
 import torch
 from conftest import SMALL, build, write_atomic
 
-from recbole_popaware.data.history import PlayHistory
 from recbole_popaware.errors import UsageError
 from recbole_popaware.model.sequential_recommender.personalizedmostpop import (
     PersonalizedMostPop,
@@ -13,6 +12,7 @@ from recbole_popaware.model.sequential_recommender.personalizedmostpop import (
     popularity_places,
     summarise,
 )
+from recbole_popaware.plays.history import PlayHistory
 
 # time order per user; the last play is the test target and the one before it the validation target
 TIMELINES = {

@@ -6,7 +6,8 @@ from conftest import SMALL, build, write_atomic
 from recbole.data.dataloader import FullSortEvalDataLoader
 from test_parts import GTS, TIMELINES, plays_of
 
-from recbole_popaware.data.dataloader import MultiTargetEvalDataLoader, pad_rows
+from recbole_popaware.data.dataloader import MultiTargetEvalDataLoader
+from recbole_popaware.plays.ragged import pad_rows
 from recbole_popaware.quick_start import run_recbole_popaware
 
 

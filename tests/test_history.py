@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recbole_popaware.data.history import PlayHistory
+from recbole_popaware.plays.history import PlayHistory
 
 # user 1: items 5 6 5 at times 10 10 30; user 2: nothing; user 3: item 7
 STORE = PlayHistory.from_sorted(

@@ -13,11 +13,11 @@ from recbole.data.interaction import Interaction
 from recbole.evaluator.register import metrics_dict
 
 from recbole_popaware.config import Config
-from recbole_popaware.data.history import PlayHistory
 from recbole_popaware.errors import UsageError
 from recbole_popaware.evaluator import metrics
 from recbole_popaware.evaluator.collector import PopAwareCollector
 from recbole_popaware.evaluator.evaluator import PopAwareEvaluator
+from recbole_popaware.plays.history import PlayHistory
 from recbole_popaware.quick_start import run_recbole_popaware
 
 OURS = [

@@ -4,8 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recbole_popaware.model import play_index
-from recbole_popaware.model.play_index import PlayIndex, Queries
+from recbole_popaware.plays import play_index
+from recbole_popaware.plays.play_index import PlayIndex, Queries
 
 N_ITEMS = 7  # ids 1 to 6
 ids = st.integers(-1, N_ITEMS + 1)  # some of them outside the catalogue

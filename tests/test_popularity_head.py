@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy, one_hot
 
-from recbole_popaware.model.play_index import PlayIndex, Queries
 from recbole_popaware.model.popularity_head import FORMS, PopularityHead
+from recbole_popaware.plays.play_index import PlayIndex, Queries
 
 N_ITEMS = 12  # ids 1 to 11, 0 is padding
 histories = st.lists(st.integers(1, N_ITEMS - 1), min_size=1, max_size=20)

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recbole_popaware.evaluator.ranking import ideal_gains, look_up_keys, row_keys, top_items
+from recbole_popaware.evaluator.ranking import ideal_gains, top_items
+from recbole_popaware.plays.ragged import look_up_keys, row_keys
 
 
 @given(

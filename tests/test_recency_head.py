@@ -6,12 +6,12 @@ from conftest import build
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recbole_popaware.data.history import PlayHistory
 from recbole_popaware.errors import UsageError
 from recbole_popaware.model.head_history import HeadHistory, Windows
-from recbole_popaware.model.play_index import PlayIndex
 from recbole_popaware.model.popularity_head import FORMS, PopularityHead
 from recbole_popaware.model.recency_head import LEARNABLE, RecencyHead
+from recbole_popaware.plays.history import PlayHistory
+from recbole_popaware.plays.play_index import PlayIndex
 
 N_ITEMS = 9
 histories = st.lists(st.integers(1, N_ITEMS - 1), min_size=1, max_size=20)

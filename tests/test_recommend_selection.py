@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recbole_popaware.data.history import PlayHistory
 from recbole_popaware.errors import UsageError
+from recbole_popaware.plays.history import PlayHistory
 from recbole_popaware.recommend.options import ListRules, Options
 from recbole_popaware.recommend.selection import Played, choose, weigh
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from recbole_popaware.data.targets import GradedTargets
 from recbole_popaware.data.tiles import Tiles, draw_tiles, lay_tiles
 from recbole_popaware.distributed import resize_sampler
+from recbole_popaware.plays.ragged import pad_rows
 
 
 class TiledTrainDataLoader(TrainDataLoader):
@@ -106,12 +107,3 @@ class MultiTargetEvalDataLoader(FullSortEvalDataLoader):
         users, ends = interaction[self.uid_field], interaction[self.config["HISTORY_END_FIELD"]]
         rows, places = self._dataset.history.before(users, ends)
         return rows, self._dataset.history.items[places]
-
-
-def pad_rows(rows: Tensor, values: Tensor, n_rows: int) -> Tensor:
-    """Lay values ``[T]`` of ascending ``rows`` ``[T]`` side by side: ``[n_rows, longest]``, 0 behind them."""
-    sizes = torch.bincount(rows, minlength=n_rows)
-    column = torch.arange(len(rows)) - (sizes.cumsum(0) - sizes)[rows]
-    padded = values.new_zeros(n_rows, int(sizes.max()) if n_rows else 0)
-    padded[rows, column] = values
-    return padded

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from recbole_popaware.data.atomic import AtomicDataset
 from recbole_popaware.data.evaluation import Log
-from recbole_popaware.data.history import PlayHistory
 from recbole_popaware.data.parts import split_at_borders
 from recbole_popaware.data.rows import FieldNames, Rows, WindowFields
 from recbole_popaware.data.summary import summarize
 from recbole_popaware.data.targets import GradedPlays, GradedTargets
 from recbole_popaware.errors import UsageError
+from recbole_popaware.plays.history import PlayHistory
 
 logger = getLogger(__name__)
 

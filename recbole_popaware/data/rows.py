@@ -10,7 +10,7 @@ import torch
 from recbole.data.interaction import Interaction
 from torch import Tensor
 
-from recbole_popaware.data.history import PlayHistory
+from recbole_popaware.plays.history import PlayHistory
 
 
 class FieldNames(NamedTuple):

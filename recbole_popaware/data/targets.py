@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recbole_popaware.data.history import stretches
+from recbole_popaware.plays.ragged import stretches
 
 TARGETS = ("all", "next", "last")
 

@@ -9,10 +9,11 @@ import torch
 from recbole.evaluator.collector import DataStruct
 from torch import Tensor
 
-from recbole_popaware.data.history import PlayHistory
 from recbole_popaware.distributed import gather_rows
 from recbole_popaware.errors import UsageError
-from recbole_popaware.evaluator.ranking import ideal_gains, look_up_keys, row_keys, top_items
+from recbole_popaware.evaluator.ranking import ideal_gains, top_items
+from recbole_popaware.plays.history import PlayHistory
+from recbole_popaware.plays.ragged import look_up_keys, row_keys
 
 _RANKED = ("rec.items", "rec.topk")
 _OURS = (

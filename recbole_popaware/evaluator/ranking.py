@@ -1,8 +1,4 @@
-"""Ranked lists, and what is known of their items, as tensor functions.
-
-A set of items for each row of a batch is kept as sorted keys ``row * n_items + item``, so that membership
-is a binary search and no [B, n_items] matrix is built.
-"""
+"""Ranked lists as tensor functions."""
 
 from __future__ import annotations
 
@@ -39,29 +35,6 @@ def _break_ties(scores: Tensor, least: Tensor, k: int) -> Tensor:
     items = chosen.nonzero()[:, 1].view(len(scores), k)  # ascending ids
     order = torch.argsort(scores.gather(1, items), dim=1, descending=True, stable=True)
     return items.gather(1, order)
-
-
-def row_keys(items: Tensor, n_items: int) -> Tensor:
-    """Keys of items ``[B, K]`` by their row."""
-    rows = torch.arange(items.size(0), device=items.device)
-    return rows.unsqueeze(1) * n_items + items
-
-
-def look_up_keys(keys: Tensor, known: Tensor, values: Tensor) -> Tensor:
-    """Value of each key, 0 where it is not known.
-
-    Args:
-        keys: Any shape.
-        known: ``[S]`` distinct keys in ascending order.
-        values: ``[S]`` their values.
-
-    Returns:
-        Values of the shape of ``keys``.
-    """
-    if len(known) == 0:
-        return torch.zeros(keys.shape, dtype=values.dtype, device=keys.device)
-    place = torch.searchsorted(known, keys).clamp_(max=len(known) - 1)
-    return values[place].where(known[place] == keys, 0)
 
 
 def ideal_gains(gains: Tensor, k: int) -> Tensor:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from recbole_popaware.data.history import PlayHistory
-from recbole_popaware.model.play_index import PlayIndex, Queries
+from recbole_popaware.plays.history import PlayHistory
+from recbole_popaware.plays.play_index import PlayIndex, Queries
 
 
 class Windows(NamedTuple):

@@ -10,16 +10,16 @@ from recbole.utils import InputType
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from recbole_popaware.data.history import PlayHistory
 from recbole_popaware.errors import UsageError
 from recbole_popaware.model import losses
 from recbole_popaware.model.encoder import fuse
 from recbole_popaware.model.head_history import HeadHistory, Windows
 from recbole_popaware.model.initialisation import initialise
 from recbole_popaware.model.negatives import Negatives, NegativeSampler
-from recbole_popaware.model.play_index import PlayIndex, Queries
 from recbole_popaware.model.popularity_head import PopularityHead
 from recbole_popaware.model.recency_head import DEFAULT_DECAY, DEFAULT_OFFSET, RecencyHead
+from recbole_popaware.plays.history import PlayHistory
+from recbole_popaware.plays.play_index import PlayIndex, Queries
 
 SWITCHED_OFF = "none"
 BY_LOSS = "auto"

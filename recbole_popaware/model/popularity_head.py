@@ -23,7 +23,7 @@ from typing import Callable, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from recbole_popaware.model.play_index import Hits, PlayIndex, Queries
+from recbole_popaware.plays.play_index import Hits, PlayIndex, Queries
 
 DEFAULT_EPSILON = 0.01
 

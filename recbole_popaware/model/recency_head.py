@@ -22,8 +22,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from recbole_popaware.model.play_index import Hits, PlayIndex, Queries
 from recbole_popaware.model.popularity_head import PopularityHead
+from recbole_popaware.plays.play_index import Hits, PlayIndex, Queries
 
 LEARNABLE = ("alpha", "eps", "d", "c", "b")
 DEFAULT_DECAY = 0.3  # where d is learned and no start is given: about where it settles on real plays

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recbole_popaware.data.history import PlayHistory
 from recbole_popaware.data.reader import check_types, explained, read_columns, read_header
 from recbole_popaware.errors import UsageError
+from recbole_popaware.plays.history import PlayHistory
 from recbole_popaware.recommend.options import existing_file
 
 logger = getLogger(__name__)

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from recbole_popaware.data.history import PlayHistory
-from recbole_popaware.evaluator.ranking import look_up_keys, row_keys, top_items
+from recbole_popaware.evaluator.ranking import top_items
+from recbole_popaware.plays.history import PlayHistory
+from recbole_popaware.plays.ragged import look_up_keys, row_keys
 from recbole_popaware.recommend.options import ListRules
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recbole_popaware.data.history import PlayHistory
 from recbole_popaware.errors import UsageError
 from recbole_popaware.model.sequential_recommender.mostpop import MostPop
+from recbole_popaware.plays.history import PlayHistory
 
 
 class PersonalizedMostPop(MostPop):

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recbole_popaware.plays.ragged import stretches
+
 
 class PlayHistory(NamedTuple):
     """Positive plays of all users in flat arrays, by user and then by time.
@@ -79,20 +81,3 @@ class PlayHistory(NamedTuple):
         places = first.unsqueeze(1) + torch.arange(length, device=first.device)
         inside = places < ends.unsqueeze(1)
         return places.clamp_(max=len(self.items) - 1), inside
-
-
-def stretches(first: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
-    """List the places of stretches ``first[b]:ends[b]``.
-
-    Args:
-        first: ``[B]`` where each stretch begins.
-        ends: ``[B]`` where it ends, exclusive.
-
-    Returns:
-        Row number ``[T]`` and place ``[T]``, row by row.
-    """
-    lengths = ends - first
-    rows = torch.repeat_interleave(torch.arange(len(first), device=first.device), lengths)
-    before_row = lengths.cumsum(0) - lengths
-    places = torch.arange(len(rows), device=first.device) + (first - before_row)[rows]
-    return rows, places

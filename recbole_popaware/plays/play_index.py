@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from recbole_popaware.data.history import stretches
+from recbole_popaware.plays.ragged import stretches
 
 SEARCHED_AT_ONCE = 1 << 18  # candidates in one search: keeps its temporary arrays within a few MB
 
