@@ -306,3 +306,9 @@ def test_every_line_of_the_property_files_explains_itself():
                 assert re.search(r"# \((str|int|float|bool|list|dict)\) \w", line) or line.endswith(
                     "rating]"
                 ), f"{file.name}: {line}"
+
+
+def test_settings_of_a_checkpoint_are_accepted_again_where_a_default_is_the_word_none(toy):
+    settings = json.loads(Config("FEARec", config_dict=toy, argv=()).settings_as_text())
+    assert settings["fredom_type"] is None
+    assert Config(config_dict=settings, argv=()).model == "FEARec"

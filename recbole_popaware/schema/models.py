@@ -109,8 +109,8 @@ def like(default: Any) -> Check:
         return either(number(-1e9, 1e9), SWITCH)  # RecBole writes weights such as 2.0 as 2, and switches as 1
     if isinstance(default, float):
         return number()
-    if isinstance(default, str):
-        return TEXT
+    if isinstance(default, str):  # FEARec's file says None and means the word, which settings read as nothing
+        return optional(TEXT) if default == "None" else TEXT
     if isinstance(default, list):
         numbers = bool(default) and all(map(is_number, default))
         return list_of(number(), "numbers") if numbers else list_of(ANYTHING, "values")
