@@ -118,7 +118,7 @@ def users_files(draw):
     if name == "users.txt":
         lines = content.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
         return name, content, sum(line.strip() != "" for line in lines)
-    return name, content, None if b'"' in content else rows_of(content.replace(b"\xef\xbb\xbf", b""))
+    return name, content, None if b'"' in content else rows_of(content.removeprefix(b"\xef\xbb\xbf"))
 
 
 @FAST
