@@ -99,20 +99,20 @@ class DiskLog:
 
     def delete(self, where: str) -> int:
         """Delete events, and return how many."""
-        ((deleted,),) = self.query(f"DELETE FROM events WHERE {where}")  # noqa: S608  # our own names; values are bound
+        ((deleted,),) = self.query(f"DELETE FROM events WHERE {where}")  # noqa: S608  # our own names and whole numbers
         self.rows -= int(deleted)
         return int(deleted)
 
     def keep_listed(self, column: str, codes: pa.Array) -> int:
         """Delete the events whose user or item is not in a list of codes, and return how many."""
         self._connection.register("listed", pa.table({"code": codes}))
-        deleted = self.delete(f'"{column}" NOT IN (SELECT code FROM listed)')  # noqa: S608  # our own names; values are bound
+        deleted = self.delete(f'"{column}" NOT IN (SELECT code FROM listed)')  # noqa: S608  # our own names and whole numbers
         self._connection.unregister("listed")
         return deleted
 
     def names(self, kind: str) -> pa.Array:
         """Return the token of each user or item by its number, with or without events."""
-        reader = self._read(f'SELECT "text" FROM {kind}s ORDER BY code', 100_000)  # noqa: S608  # our own names; values are bound
+        reader = self._read(f'SELECT "text" FROM {kind}s ORDER BY code', 100_000)  # noqa: S608  # our own names and whole numbers
         chunks = [batch.column(0).cast(pa.large_string()) for batch in reader]  # together they may pass 2 GB
         return pa.concat_arrays(chunks) if chunks else pa.array([], pa.large_string())
 
@@ -121,7 +121,7 @@ class DiskLog:
         texts = (self._about or []) if kind == "item" else []
         more = "".join(f', "{name}"' for name in texts)
         sql = (
-            f'SELECT {kind}s."text" AS {kind}_id{more} FROM {kind}s '  # noqa: S608  # our own names; values are bound
+            f'SELECT {kind}s."text" AS {kind}_id{more} FROM {kind}s '  # noqa: S608  # our own names and whole numbers
             f"JOIN {kind}_texts USING (number) "
             f'WHERE code IN (SELECT DISTINCT "{kind}" FROM events) ORDER BY code'
         )
@@ -140,7 +140,7 @@ class DiskLog:
             Events by user, time and raw order.
         """
         seq = "seq DESC" if newest_first else "seq"
-        sql = f'SELECT "user", item, time_us, rating FROM events ORDER BY "user", time_us, {seq}'  # noqa: S608  # our own names; values are bound
+        sql = f'SELECT "user", item, time_us, rating FROM events ORDER BY "user", time_us, {seq}'  # noqa: S608  # our own names and whole numbers
         held: list[pa.RecordBatch] = []
         for batch in self._read(sql, rows):
             user = batch.column(0).to_numpy()
@@ -157,7 +157,7 @@ class DiskLog:
 
     def _insert(self, table: str, rows: pa.Table) -> None:
         self._connection.register("arriving", rows)
-        self._connection.execute(f"INSERT INTO {table} SELECT * FROM arriving")  # noqa: S608  # our own names; values are bound
+        self._connection.execute(f"INSERT INTO {table} SELECT * FROM arriving")  # noqa: S608  # our own names and whole numbers
         self._connection.unregister("arriving")
 
     def _read(self, sql: str, batch_rows: int) -> pa.RecordBatchReader:
