@@ -3,7 +3,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from conftest import write_atomic
+from helpers import write_atomic
 
 from recbole_popaware.cli import main, report
 

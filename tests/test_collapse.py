@@ -4,7 +4,7 @@ import logging
 
 import pytest
 import torch
-from conftest import build
+from helpers import build
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cosine_similarity

@@ -11,6 +11,7 @@ import pandas as pd
 import psutil
 import pytest
 import torch
+from helpers import ROOT, arguments
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import distributed
@@ -25,8 +26,6 @@ from recbole_popaware.launch import Request, run
 from recbole_popaware.model.sequential_recommender import PopSASRec
 from recbole_popaware.quick_start import load_data_and_model
 from recbole_popaware.utils import get_trainer
-
-ROOT = Path(__file__).parent.parent
 
 
 def dealt(n_rows: int, n_processes: int) -> list[list[int]]:
@@ -81,10 +80,6 @@ def test_one_machine_finds_a_port_of_its_own():
     assert properties["world_size"] == 2
     assert properties["port"] > 0
     assert Topology().is_one_process
-
-
-def words(toy, **more):
-    return [f"--{key}={value}" for key, value in {**toy, **more}.items()]
 
 
 @pytest.mark.slow
@@ -144,7 +139,7 @@ def _only_trackers() -> bool:
 
 @pytest.mark.slow
 def test_a_mistake_gets_one_line_and_code_2(toy, capfd):
-    assert main(["--model=PopSASRec", "--nproc=2", *words(toy, dataset="gone")]) == 2
+    assert main(["--model=PopSASRec", "--nproc=2", *arguments(toy, dataset="gone")]) == 2
     told = capfd.readouterr().err
     assert told.startswith("error: ")
     assert "gone.inter" in told
@@ -158,7 +153,7 @@ def test_an_interruption_leaves_nobody(toy, tmp_path):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     with Path("out.txt").open("w") as out:
         started = subprocess.Popen(
-            [*command, *words(toy, epochs=10_000, stopping_step=10_000)],
+            [*command, *arguments(toy, epochs=10_000, stopping_step=10_000)],
             stdout=out,
             stderr=out,
             env={**os.environ, "PYTHONPATH": str(ROOT)},

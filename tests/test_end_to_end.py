@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import SMALL, write_atomic
+from helpers import SMALL, write_atomic
 
 from recbole_popaware.quick_start import run_recbole_popaware
 

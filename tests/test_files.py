@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers import ROOT
 
 from recbole_popaware import files
 from recbole_popaware.errors import UsageError
@@ -19,7 +20,6 @@ from recbole_popaware.files import (
     unique_name,
 )
 
-ROOT = Path(__file__).parent.parent
 WRITING = """
 import sys, time
 from pathlib import Path

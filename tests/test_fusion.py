@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import build
+from helpers import build
 
 from recbole_popaware.errors import UsageError
 from recbole_popaware.quick_start import load_data_and_model, run_recbole_popaware

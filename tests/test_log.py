@@ -3,14 +3,10 @@ from __future__ import annotations
 import functools
 import logging
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from conftest import write_atomic
-from test_distributed import words
-from test_recommend import ROOT
+from helpers import ROOT, TRAIN, arguments, run_command, write_atomic
 
 from recbole_popaware import log
 from recbole_popaware.errors import UsageError
@@ -154,21 +150,10 @@ def test_folders_that_cannot_be_are_found_before_the_data_are_read(toy, name, mo
         run_recbole_popaware("MostPop", config_dict={**toy, name: "/proc/x"})
 
 
-def told_by(*command):
-    """Exit code and lines on standard error of a command in a process of its own."""
-    done = subprocess.run(  # ours
-        [sys.executable, *map(str, command)], capture_output=True, text=True, check=False, env={"PATH": ""}
-    )
-    return done.returncode, done.stderr.splitlines()
-
-
-TRAIN = ROOT / "run_recbole_popaware.py"
-
-
 def test_a_real_command_tells_a_mistake_in_one_line(toy):
     toy["state"] = "INFO"
     for mistake in ({"dataset": "nope"}, {"n_heads": 3, "lerning_rate": 0.1}):
-        code, lines = told_by(TRAIN, "--model=PopSASRec", *words(toy, **mistake))
+        code, lines = run_command(TRAIN, "--model=PopSASRec", *arguments(toy, **mistake))
         assert (code, len(lines), lines[0][:7]) == (2, 1, "error: "), lines
 
 
@@ -183,13 +168,13 @@ def test_every_command_tells_mistakes_in_one_line(toy, tmp_path):
     )
     train = [TRAIN, "--model=PopSASRec"]
     commands = [
-        *[[*train, *words(toy, dataset=name)] for name in ("bad", "tiny", "nope")],
-        [*train, *words(toy, topk="[10]", valid_metric="NDCG@3")],
-        [*train, *words(toy, resume_from=tmp_path / "a.hyper")],
-        [*train, *words(toy, dataset="nope"), "--nproc=2"],
-        [*train, *words(toy, dataset="bad"), "--params_file=a.hyper"],
-        [*train, *words(toy), "--params_file=a.hyper", "--display_file=/proc/x.html"],
-        [*train, *words(toy), "--params_file=a.hyper", "--output_file=/proc/x.jsonl"],
+        *[[*train, *arguments(toy, dataset=name)] for name in ("bad", "tiny", "nope")],
+        [*train, *arguments(toy, topk="[10]", valid_metric="NDCG@3")],
+        [*train, *arguments(toy, resume_from=tmp_path / "a.hyper")],
+        [*train, *arguments(toy, dataset="nope"), "--nproc=2"],
+        [*train, *arguments(toy, dataset="bad"), "--params_file=a.hyper"],
+        [*train, *arguments(toy), "--params_file=a.hyper", "--display_file=/proc/x.html"],
+        [*train, *arguments(toy), "--params_file=a.hyper", "--output_file=/proc/x.jsonl"],
         ["-m", "recbole_popaware.recommend", "--checkpoint", "a.hyper"],
         ["-m", "recbole_popaware.experiment", "plan.yaml"],
         ["-m", "recbole_popaware.experiment", "plan.yaml", "--output", "a.hyper"],
@@ -197,7 +182,7 @@ def test_every_command_tells_mistakes_in_one_line(toy, tmp_path):
     for command in commands:
         if command[0] == "-m":
             command = ["-c", _MODULE.format(root=str(ROOT), module=command[1]), *command[2:]]
-        code, lines = told_by(*command)
+        code, lines = run_command(*command)
         assert (code, len(lines), lines[0][:7]) == (2, 1, "error: "), (command, lines)
 
 

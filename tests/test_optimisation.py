@@ -5,7 +5,7 @@ import math
 import pytest
 import recbole.trainer
 import torch
-from conftest import build
+from helpers import build
 from hypothesis import given
 from hypothesis import strategies as st
 

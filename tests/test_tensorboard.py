@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import build
+from helpers import build
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from recbole_popaware.quick_start import run_recbole_popaware

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import recbole.trainer
 import torch
-from conftest import build
+from helpers import build
 from recbole.utils import ModelType
 
 from recbole_popaware.errors import UsageError

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import build, looping_plays, write_atomic
+from helpers import build, looping_plays, write_atomic
 
 from recbole_popaware.checkpoint import read_checkpoint
 from recbole_popaware.config import Config

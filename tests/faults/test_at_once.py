@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import build
-from test_log import TRAIN, words
+from helpers import TRAIN, arguments, build
 
 from recbole_popaware.checkpoint import read_checkpoint
 from recbole_popaware.quick_start import load_data_and_model, run_recbole_popaware
@@ -56,7 +55,7 @@ def test_eight_at_once(toy):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     started = [
         subprocess.Popen(  # ours
-            [sys.executable, str(TRAIN), "--model=PopSASRec", *words(toy, seed=seed, save_per_user=True)],
+            [sys.executable, str(TRAIN), "--model=PopSASRec", *arguments(toy, seed=seed, save_per_user=True)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

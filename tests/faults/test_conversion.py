@@ -14,12 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from helpers import ROOT
 
 from dataset_converters.__main__ import main
 from dataset_converters.output import workspace
 
 Capture = pytest.CaptureFixture
-ROOT = Path(__file__).parents[2]
 COLUMNS = ("--user", "u", "--item", "i", "--time", "t")
 
 

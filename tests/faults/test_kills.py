@@ -13,9 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import looping_plays, write_atomic
-from test_log import TRAIN, words
-from test_recommend import ROOT
+from helpers import ROOT, TRAIN, arguments, looping_plays, write_atomic
 
 from recbole_popaware.checkpoint import read_checkpoint
 from recbole_popaware.cli import main
@@ -53,7 +51,7 @@ def parts():
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_training(toy, number):
-    train = ["--model=PopSASRec", *words(toy, epochs=10_000, stopping_step=10_000)]
+    train = ["--model=PopSASRec", *arguments(toy, epochs=10_000, stopping_step=10_000)]
     for seed in range(KILLS):
         before = len(list(Path().glob("saved/*.pth")))
         code = killed(
@@ -73,7 +71,7 @@ def test_training(toy, number):
 
 def test_a_search(toy, tmp_path):
     (tmp_path / "a.hyper").write_text("learning_rate choice [0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8]\n")
-    search = ["--model=PopSASRec", *words(toy), "--params_file=a.hyper"]
+    search = ["--model=PopSASRec", *arguments(toy), "--params_file=a.hyper"]
     results = Path("saved", "PopSASRec-toy.tuning.jsonl")
 
     def trials():
@@ -116,12 +114,12 @@ def test_recommending(toy, tmp_path, suffix):
     write_atomic(tmp_path / "data", "toy", looping_plays(n_users=3000))
     file = run_recbole_popaware("MostPop", config_dict=toy)["checkpoint"]
     lists = Path(f"lists{suffix}")
-    words_ = ["--checkpoint", file, "--output", str(lists), "--batch-size=4"]
+    command = ["--checkpoint", file, "--output", str(lists), "--batch-size=4"]
     for seed in range(KILLS):
-        killed(["-m", "recbole_popaware.recommend", *words_], parts, signal.SIGKILL, seed)
+        killed(["-m", "recbole_popaware.recommend", *command], parts, signal.SIGKILL, seed)
         if lists.exists():
             read = pd.read_csv if suffix == ".csv" else pd.read_parquet
             assert len(read(lists)) == 3000 * 10
-    assert recommend(words_) == 0
+    assert recommend(command) == 0
     assert lists.exists()
     assert not parts()

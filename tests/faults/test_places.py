@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from test_log import TRAIN, told_by, words
+from helpers import TRAIN, arguments, run_command
 
 from recbole_popaware.checkpoint import read_checkpoint
 from recbole_popaware.cli import main
@@ -53,13 +53,13 @@ def read_only(tmp_path):
 def test_a_disk_that_is_full_from_the_start(toy, small_disk, name, capsys):
     with suppress(OSError):
         (small_disk / "all").write_bytes(bytes(1 << 20))
-    assert main(["--model=PopSASRec", *words(toy, **{name: small_disk})]) == 2
+    assert main(["--model=PopSASRec", *arguments(toy, **{name: small_disk})]) == 2
     assert "No space left" in capsys.readouterr().err
 
 
 def test_a_checkpoint_that_is_too_large(toy, small_disk):
-    words_ = words(toy, hidden_size=256, inner_size=512, checkpoint_dir=small_disk)
-    code, lines = told_by(TRAIN, "--model=PopSASRec", *words_)
+    command = arguments(toy, hidden_size=256, inner_size=512, checkpoint_dir=small_disk)
+    code, lines = run_command(TRAIN, "--model=PopSASRec", *command)
     assert code == 2
     assert lines[-1].startswith(f"error: {small_disk}")
     assert "cannot be written" in lines[-1]
@@ -97,7 +97,7 @@ def test_a_disk_that_fills_up_while_training(toy, small_disk, tmp_path, where):
         more |= {"checkpoint_dir": small_disk, "save_per_user": True, "epochs": 1}
     else:
         more[where] = small_disk
-    code, lines = told_by("-c", filling(small_disk), "--model=PopSASRec", *words(toy, **more))
+    code, lines = run_command("-c", filling(small_disk), "--model=PopSASRec", *arguments(toy, **more))
     told = [line for line in lines if "Traceback" in line or "Exception" in line]
     assert (code, told) == (2, []), lines[-20:]
     assert lines[-1].startswith("error: ")
@@ -109,7 +109,7 @@ def test_a_disk_that_fills_up_while_training(toy, small_disk, tmp_path, where):
 
 @pytest.mark.parametrize("name", ["checkpoint_dir", "tensorboard_dir"])
 def test_places_that_are_read_only(toy, read_only, name, capsys):
-    assert main(["--model=PopSASRec", *words(toy, **{name: read_only})]) == 2
+    assert main(["--model=PopSASRec", *arguments(toy, **{name: read_only})]) == 2
     assert "Read-only" in capsys.readouterr().err
 
 
@@ -117,7 +117,7 @@ def test_results_on_a_read_only_disk(toy, read_only, tmp_path, capsys):
     from recbole_popaware.experiment.__main__ import main as experiment
 
     (tmp_path / "a.hyper").write_text("MAX_ITEM_LIST_LENGTH choice [3,4]\n")
-    search = ["--model=MostPop", *words(toy), "--params_file=a.hyper"]
+    search = ["--model=MostPop", *arguments(toy), "--params_file=a.hyper"]
     settings = f"{{data_path: {tmp_path / 'data'}, topk: [10], metrics: [NDCG], valid_metric: NDCG@10}}"
     plan = f"dataset: toy\nsystems:\n- {{name: A, model: MostPop}}\nsettings: {settings}\n"
     (tmp_path / "plan.yaml").write_text(plan)

@@ -14,8 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import looping_plays, write_atomic
-from test_recommend import ROOT, save
+from helpers import ROOT, looping_plays, save, write_atomic
 
 import recbole_popaware
 from recbole_popaware.errors import UsageError

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from byte_edits import assert_one_line, edit_atomic, messages, rows_of
-from conftest import SMALL, looping_plays
+from helpers import SMALL, looping_plays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from conftest import SMALL, looping_plays, write_atomic
+from helpers import SMALL, looping_plays, write_atomic
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -16,10 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from byte_edits import assert_one_line, edit_atomic, edit_bytes, edit_table, messages, rows_of
-from conftest import SMALL, looping_plays, write_atomic
+from helpers import SMALL, looping_plays, save, write_atomic
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_recommend import save
 
 from recbole_popaware.errors import UsageError
 from recbole_popaware.recommend.__main__ import main

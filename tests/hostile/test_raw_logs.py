@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_converter_dumps import PACKERS, Dump, convert, every_dump, inter, tar_gz, write
+from raw_logs import PACKERS, Dump, convert, every_dump, inter, tar_gz, write
 
 Capture = pytest.CaptureFixture
 Change = Callable[[bytes, int, bytes], bytes]

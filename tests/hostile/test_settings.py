@@ -8,7 +8,7 @@ import time
 import traceback
 
 import pytest
-from conftest import SMALL, looping_plays, write_atomic
+from helpers import SMALL, looping_plays, write_atomic
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -1,0 +1,171 @@
+"""The store orders like Python's stable sort, in memory and on disk."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from raw_logs import fill, ordered
+
+from dataset_converters.common.ledger import Ledger
+from dataset_converters.common.schema import events_batch
+from dataset_converters.events import store as store_module
+from dataset_converters.events.chunks import Plays, in_order
+from dataset_converters.events.store import EventStore
+from dataset_converters.output.counts import Counts, count_group
+from dataset_converters.output.summary import collect_statistics
+
+EVENT = st.tuples(
+    st.sampled_from(["9", "10", "b", "é"]),
+    st.sampled_from("xyz"),
+    st.integers(0, 4).map(lambda second: second * 500_000),
+    st.sampled_from([1.0, -2.0]),
+)
+
+
+IN_MEMORY, ON_DISK, ON_THE_WAY = 1 << 30, 0, 300
+memory = pytest.mark.parametrize("memory", [IN_MEMORY, ON_DISK, ON_THE_WAY])
+
+
+@memory
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(EVENT, min_size=1, max_size=40), st.integers(1, 7), st.booleans())
+def test_order_is_user_appearance_then_time_then_file(
+    tmp_path_factory, memory: int, events: list, rows: int, newest_first: bool
+) -> None:
+    users = list(dict.fromkeys(event[0] for event in events))
+    arrival = reversed(events) if newest_first else events
+    expected = sorted(arrival, key=lambda event: (users.index(event[0]), event[2]))
+    with pytest.MonkeyPatch.context() as patch, EventStore(tmp_path_factory.mktemp("store"), memory) as store:
+        patch.setattr(store_module, "_CHUNK", 10)
+        fill(store, events, rows)
+        got = ordered(store, newest_first=newest_first, rows=rows)
+        items = store.tokens("item").to_pylist()
+        assert store.rows == len(events)
+    assert got == expected
+    assert items == list(dict.fromkeys(event[1] for event in events))
+
+
+@memory
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(EVENT, min_size=1, max_size=40), st.integers(1, 7))
+def test_a_group_has_all_plays_of_its_users(tmp_path_factory, memory: int, events: list, rows: int) -> None:
+    with EventStore(tmp_path_factory.mktemp("store"), memory) as store:
+        fill(store, events, 7)
+        groups = [group.user.tolist() for group in store.groups(rows=rows)]
+    assert all(max(before) < min(after) for before, after in zip(groups, groups[1:]))
+    assert sum(map(len, groups)) == len(events)
+
+
+def test_what_memory_cannot_hold_is_on_disk(tmp_path: Path) -> None:
+    events = [("a", "x", 0, 1.0)]
+    for memory, written in ((IN_MEMORY, False), (ON_DISK, True)):
+        with EventStore(tmp_path, memory) as store:
+            fill(store, events, 1)
+            assert (tmp_path / "events.duckdb").exists() == written
+
+
+@pytest.mark.parametrize("far", [1, 2**40, 2**60])
+def test_times_far_apart_are_ordered_as_well(far: int) -> None:
+    """Users and times that fit into one number of 64 bits, and such that do not."""
+    user = np.array([2, 0, 2, 1, 2], np.int32)
+    time = np.array([far, 5, 0, 3, far])
+    got = in_order(Plays(user, np.arange(5, dtype=np.int32), time, np.ones(5)))
+    assert got.item.tolist() == [1, 3, 2, 0, 4]
+
+
+@memory
+@pytest.mark.parametrize("chunk", [1, 2, 3, 4])
+def test_chunks_do_not_show(tmp_path: Path, memory: int, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "_CHUNK", chunk)
+    users, items, about = ["a", "b", "a", "a"], ["y", "x", "y", "z"], ["1", "2", "3", None]
+    with EventStore(tmp_path, memory) as store:
+        for row in range(4):
+            columns = [[column[row]] for column in (users, items)]
+            batch = [pa.array(columns[0]), pa.array(columns[1]), pa.array([row]), pa.array([1.0])]
+            store.append(events_batch(*batch, name=pa.array([about[row]], pa.string())))
+        store.index()
+        assert store.about().to_pydict() == {"item_id": ["y", "x", "z"], "name": ["1", "2", None]}
+        assert store.tokens("user").to_pylist() == ["a", "b"]
+        assert [time for _, _, time, _ in ordered(store)] == [0, 2, 3, 1]
+
+
+def counted(store: EventStore, rows: int = 3) -> Counts:
+    counts = Counts(len(store.names("item")))
+    for group in store.groups(rows=rows):
+        counts.add(count_group(in_order(group)))
+    return counts
+
+
+def test_statistics_of_a_hand_made_log(tmp_path: Path) -> None:
+    second = 1_000_000
+    events = [
+        ("a", "x", 0, 1.0),
+        ("a", "x", second, 1.0),
+        ("a", "x", 2 * second, 2.0),
+        ("a", "y", 3 * second, -1.0),
+        ("b", "x", 4 * second, 1.0),
+        ("b", "x", 86_400 * second, 1.0),
+    ]
+    with EventStore(tmp_path) as store:
+        fill(store, events, 4)
+        got = collect_statistics(counted(store), Ledger(rows_read=6))
+    assert got == {
+        "users": 2,
+        "items": 2,
+        "plays": 6,
+        "plays_per_user": {"min": 2, "median": 3.0, "mean": 3.0, "p80": 4, "max": 4},
+        "unique_pairs": 3,
+        "sparsity": 1 - 6 / 4,
+        "rare_item_share": 1 / 2,
+        "repeat_share": 1 - 3 / 6,
+        "positive_plays": 5,
+        "positive_repeat_share": 1 - 2 / 5,
+        "time_range": ["1970-01-01T00:00:00Z", "1970-01-02T00:00:00Z"],
+        "rows": {"read": 6, "written": 6, "dropped": {}},
+        "notes": {},
+        "ratings": {"-1": 1, "1": 4, "2": 1},
+    }
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(EVENT, min_size=1, max_size=40), st.integers(1, 9))
+def test_groups_add_up_to_what_counting_by_hand_gives(tmp_path_factory, events: list, rows: int) -> None:
+    with EventStore(tmp_path_factory.mktemp("store")) as store:
+        fill(store, events, 9)
+        counts = counted(store, rows)
+    positive = [event for event in events if event[3] > 0]
+    assert counts.per_user.tolist() == sorted(Counter(event[0] for event in events).values())
+    assert counts.per_item.tolist() == list(Counter(event[1] for event in events).values())
+    assert counts.pairs == len({event[:2] for event in events})
+    assert counts.positive_pairs == len({event[:2] for event in positive})
+    assert counts.positive_plays == len(positive)
+    assert counts.distinct == len(set(events))
+    assert counts.times == (min(event[2] for event in events), max(event[2] for event in events))
+    assert counts.ratings == Counter(event[3] for event in events)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "known"), [(20, 20, True), (21, 1, False), (11, 20, True), (20, 21, False)]
+)
+def test_more_than_twenty_ratings_are_not_listed(first: int, second: int, known: bool) -> None:
+    counts = Counts(1)
+    for user, ratings in enumerate((first, second)):
+        zeros = np.zeros(ratings, np.int32)
+        rating = np.arange(ratings, dtype=float)
+        counts.add(count_group(Plays(zeros + user, zeros, np.arange(ratings), rating)))
+    assert (counts.ratings is not None) == known
+
+
+@pytest.mark.parametrize("users", [1, 4, 5, 6, 10, 11])
+def test_80_percent_of_the_users_have_no_more_plays_than_p80(users: int) -> None:
+    counts = Counts(1)
+    for user in range(users):
+        zeros = np.zeros(user + 1, np.int32)
+        counts.add(count_group(Plays(zeros + user, zeros, np.arange(user + 1), np.ones(user + 1))))
+    per_user = collect_statistics(counts, Ledger())["plays_per_user"]
+    assert per_user["p80"] == -(-8 * users // 10)
+    assert per_user["median"] == (users + 1) / 2

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from helpers import build
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recbole_popaware.errors import UsageError
+from recbole_popaware.model.head_history import HeadHistory, Windows
+from recbole_popaware.model.popularity_head import FORMS, PopularityHead
+from recbole_popaware.model.recency_head import LEARNABLE, RecencyHead
+from recbole_popaware.plays.history import PlayHistory
+from recbole_popaware.plays.play_index import PlayIndex
+
+N_ITEMS = 9
+histories = st.lists(st.integers(1, N_ITEMS - 1), min_size=1, max_size=20)
+forms = st.sampled_from(sorted(FORMS))
+
+
+def slow_scores(history, form, decay, epsilon, alpha=1.0, offset=0.0):
+    """The formulas over one history, item by item, the newest play last."""
+    strength = [
+        sum(
+            ((len(history) - place + offset) / (1 + offset)) ** -decay
+            for place, item in enumerate(history)
+            if item == wanted
+        )
+        for wanted in range(1, N_ITEMS)
+    ]
+    strength = torch.tensor(strength, dtype=torch.float64)
+    if form == "softmax":
+        most = max(map(history.count, history))
+        return alpha * torch.log((strength + epsilon) / (most + epsilon))
+    p = (strength + epsilon) / (strength.sum() + epsilon * (N_ITEMS - 1))
+    return alpha * torch.logit(p)
+
+
+@given(history=histories, form=forms)
+def test_without_decay_and_weight_it_is_the_head_of_the_paper(history, form):
+    windows = torch.tensor([history])
+    assert torch.equal(RecencyHead(N_ITEMS, form, 0.01, 0.0)(windows), PopularityHead(N_ITEMS, form)(windows))
+
+
+@given(
+    history=histories,
+    form=forms,
+    decay=st.sampled_from([0.1, 0.5, 1.5]),
+    offset=st.sampled_from([0.0, 0.5, 20.0]),
+)
+def test_equals_the_formula_item_by_item(history, form, decay, offset):
+    found = RecencyHead(N_ITEMS, form, 0.3, decay, offset=offset)(torch.tensor([history]))[0, 1:]
+    expected = slow_scores(history, form, decay, 0.3, offset=offset)
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-5)
+
+
+def learnable(form):
+    """All that a form can learn: a constant is nothing to a softmax."""
+    return tuple(name for name in LEARNABLE if form == "sigmoid" or name != "b")
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_gradients_agree_with_differences(form):
+    torch.set_default_dtype(torch.float64)
+    try:
+        head = RecencyHead(N_ITEMS, form, 0.2, 0.4, learnable(form), 3.0)
+        windows = torch.randint(1, 5, (3, 12), generator=torch.Generator().manual_seed(1))
+
+        def scores(*parameters):
+            named = dict(zip(dict(head.named_parameters()), parameters))
+            return torch.func.functional_call(head, named, (windows,))
+
+        parameters = tuple(p.detach().clone().requires_grad_() for p in head.parameters())
+        assert len(parameters) == len(learnable(form))
+        assert torch.autograd.gradcheck(scores, parameters)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+@pytest.mark.parametrize("history", [[3], [3] * 100_000, [1, 2, 3, 4] * 25_000], ids=["1", "same", "four"])
+def test_long_and_short_histories_stay_finite(form, history):
+    head = RecencyHead(N_ITEMS, form, 0.01, 0.5, learnable(form), 10.0)
+    scores = head(torch.tensor([history]))
+    scores.sum().backward()
+    assert scores.isfinite().all()
+    assert all(p.grad.isfinite() for p in head.parameters())
+
+
+def test_the_constant_shifts_every_score():
+    history = torch.tensor([[1, 2, 2]])
+    head = RecencyHead(N_ITEMS, "sigmoid", 0.1, 0.5, ("alpha", "b"))
+    before = head(history)
+    with torch.no_grad():
+        head.bias.fill_(2.5)
+    torch.testing.assert_close(head(history), before + 2.5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [(("beta",), "pps_learn"), (("b",), "pps_learn"), (("d",), "pps_decay"), ((), "pps_decay")],
+)
+def test_impossible_arguments_are_refused(arguments, named):
+    with pytest.raises(ValueError, match=named):
+        RecencyHead(N_ITEMS, "softmax", 0.1, -1.0 if not arguments else 0.0, arguments)
+
+
+STORE = PlayHistory.from_sorted(
+    torch.tensor([1] * 7 + [2] * 3).numpy(),
+    torch.tensor([5, 5, 1, 2, 5, 3, 3, 8, 8, 1]).numpy(),
+    torch.arange(10).numpy(),
+    3,
+)
+
+
+@pytest.mark.parametrize("limit", [None, 4, 2])
+def test_whole_histories_count_what_lies_before_the_window(limit):
+    """User 1 has played 5 5 1 2 5 3 3, of which the window of three holds 5 3 3; user 2 has 8 8 of 8 8 1."""
+    windows = Windows(
+        torch.tensor([[5, 3, 3], [8, 8, 0]]),
+        torch.tensor([3, 2]),
+        torch.tensor([1, 2]),
+        torch.tensor([7, 9]),
+    )
+    counted = HeadHistory.of_store(windows, N_ITEMS, STORE, limit)
+    rows, places = torch.tensor([0, 0, 0, 1, 1]), torch.tensor([1, 2, 3, 1, 2])
+    queries = counted.before(rows, places)
+    heard = [[5, 5, 1, 2, 5], [5, 5, 1, 2, 5, 3], [5, 5, 1, 2, 5, 3, 3], [8], [8, 8]]
+    found = PopularityHead(N_ITEMS, "sigmoid").add_to_(torch.zeros(5, N_ITEMS), counted.plays, queries)
+    for row, history in enumerate(heard):
+        kept = history if limit is None else history[-limit:]
+        expected = PopularityHead(N_ITEMS, "sigmoid")(torch.tensor([kept]))[0]
+        torch.testing.assert_close(found[row], expected)
+
+
+def test_a_masked_place_of_a_whole_history_is_no_play():
+    windows = Windows(*map(torch.tensor, ([[5, N_ITEMS, 3]], [3], [1], [7])))
+    counted = HeadHistory.of_store(windows, N_ITEMS, STORE)
+    queries = counted.before(torch.tensor([0]), torch.tensor([3]))
+    hits = counted.plays.everything(queries)
+    assert dict(zip(hits.at.tolist(), hits.plays.tolist())) == {1: 1, 2: 1, 3: 1, 5: 3}
+
+
+def test_ages_in_hours_count_from_the_newest_play():
+    store = STORE._replace(times=torch.arange(10) * 3600.0)
+    windows = Windows(*map(torch.tensor, ([[5, 3, 3]], [3], [1], [7])))
+    counted = HeadHistory.of_store(windows, N_ITEMS, store)
+    queries = counted.before(torch.tensor([0]), torch.tensor([2]))
+    hits = counted.plays.find(queries, torch.tensor([[5]]))
+    assert counted.plays.ages(queries, hits)[1].tolist() == [6.0, 5.0, 2.0]
+    everything = torch.arange(1, N_ITEMS).unsqueeze(0)
+    scores = RecencyHead(N_ITEMS, "sigmoid", 0.1, 1.0).candidates(counted.plays, queries, everything)
+    p = torch.tensor([1 / 4, 1 / 3, 1.0, 0, 1 / 6 + 1 / 5 + 1 / 2, 0, 0, 0]) + 0.1
+    torch.testing.assert_close(scores[0], torch.logit(p / p.sum()))
+
+
+LEARNED = {"pps_learn": ["alpha", "eps", "d"], "learn_network_weight": True, "pps_learning_rate": 0.05}
+
+
+@pytest.mark.parametrize("model", ["PopSASRec", "PopGSASRec", "PopBERT4Rec"])
+@pytest.mark.parametrize("history", ["window", 5, "full"])
+def test_every_backbone_learns_the_head(toy, model, history):
+    experiment = build(model, toy, **LEARNED, pps_history=history, negatives=4)
+    model, batch = experiment.model, next(iter(experiment.train_data))
+    assert model.network_weight.item() == 0.0
+    loss = model.calculate_loss(batch)
+    loss.backward()
+    assert loss.isfinite()
+    for parameter in (model.network_weight, *model.popularity_head.parameters()):
+        assert parameter.grad.isfinite()
+        assert parameter.grad != 0
+
+
+@pytest.mark.parametrize("model", ["PopSASRec", "PopBERT4Rec"])
+def test_in_inference_a_whole_history_counts_every_play_before_the_target(toy, model):
+    experiment = build(model, toy, pps_history="full", popularity_head="sigmoid")
+    model, batch = experiment.model, next(iter(experiment.test_data))[0]
+    history = experiment.train_data.dataset.history
+    for row, (user, end) in enumerate(zip(batch["user_id"].tolist(), batch["history_end"].tolist())):
+        heard = history.items[history.starts[user] : end]
+        expected = PopularityHead(model.n_items, "sigmoid")(heard.unsqueeze(0))[0]
+        torch.testing.assert_close(model.popularity_scores(batch)[row], expected)
+
+
+def test_training_sees_no_play_from_the_target_on(toy):
+    """With whole histories, the plays counted for a target are exactly those before it."""
+    experiment = build("PopSASRec", toy, pps_history="full")
+    model, batch = experiment.model, next(iter(experiment.train_data))
+    places = model.training_places(batch)
+    history = experiment.train_data.dataset.history
+    row, number = places.queries.rows, places.plays.total(places.queries)
+    users = batch["user_id"][row]
+    assert torch.equal(history.items[history.starts[users] + number], places.targets)
+
+
+def test_hours_need_whole_histories(toy):
+    with pytest.raises(UsageError, match="hours"):
+        build("PopSASRec", toy, pps_age="hours")
+    build("PopSASRec", toy, pps_age="hours", pps_history="full", pps_decay=0.5)
+
+
+def test_an_index_of_nothing_has_no_ages():
+    plays = PlayIndex.of_windows(torch.zeros(1, 3, dtype=torch.long), N_ITEMS)
+    assert len(plays.ages(plays.at_ends(), plays.everything(plays.at_ends()))[0]) == 0
