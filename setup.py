@@ -25,7 +25,7 @@ setup(
     package_dir={"recbole_popaware.properties": "properties"},
     package_data={
         "recbole_popaware.properties": ["*.yaml", "*/*.yaml", "*/*.hyper"],
-        "recbole_popaware": ["dataset_example/*/*", "experiment/report/*.jinja"],
+        "recbole_popaware": ["dataset_example/*/*", "experiments/report/*.jinja"],
     },
     install_requires=[
         "recbole==1.2.1",
@@ -48,9 +48,9 @@ setup(
     entry_points={
         "console_scripts": [
             "recbole-popaware = recbole_popaware.cli:main",
-            "recbole-popaware-recommend = recbole_popaware.recommend.__main__:main",
+            "recbole-popaware-recommend = recbole_popaware.recommending.__main__:main",
             "recbole-popaware-convert = dataset_converters.__main__:main",
-            "recbole-popaware-experiment = recbole_popaware.experiment.__main__:main",
+            "recbole-popaware-experiment = recbole_popaware.experiments.__main__:main",
         ]
     },
     classifiers=[

@@ -20,9 +20,9 @@ from recbole_popaware.config import Config
 from recbole_popaware.evaluator.collector import PopAwareCollector
 from recbole_popaware.evaluator.evaluator import PopAwareEvaluator
 from recbole_popaware.quick_start import Experiment, load_data_and_model, train_and_evaluate
-from recbole_popaware.recommend.options import ListRules
-from recbole_popaware.recommend.scorer import score_rows
-from recbole_popaware.recommend.selection import Played, choose, weigh
+from recbole_popaware.recommending.options import ListRules
+from recbole_popaware.recommending.scorer import score_rows
+from recbole_popaware.recommending.selection import Played, choose, weigh
 
 HERE = Path(__file__).parent
 K = 10

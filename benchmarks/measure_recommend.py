@@ -53,8 +53,8 @@ def compare(given: argparse.Namespace) -> None:
 
 def measure(folder: Path, checkpoint: str) -> dict[str, Any]:
     """Write the lists of the users that ``users.txt`` names, in this process."""
-    from recbole_popaware.recommend.recommender import Recommender
-    from recbole_popaware.recommend.writer import write
+    from recbole_popaware.recommending.recommender import Recommender
+    from recbole_popaware.recommending.writer import write
 
     made = Recommender(checkpoint, topk=10)
     loaded = peak_mb()

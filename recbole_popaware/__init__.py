@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recbole_popaware.recommend.api import recommend as recommend
+    from recbole_popaware.recommending.api import recommend as recommend
 
 __version__ = "0.1.0"
 
@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     """Import what is asked for by name, so that importing the package costs nothing."""
     if name == "recommend":
-        import importlib
+        from recbole_popaware.recommending.api import recommend
 
-        return importlib.import_module("recbole_popaware.recommend")  # a module that can be called
+        return recommend
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,7 @@ from helpers import ROOT, TRAIN, arguments, looping_plays, write_atomic
 from recbole_popaware.checkpoint import read_checkpoint
 from recbole_popaware.cli import main
 from recbole_popaware.quick_start import run_recbole_popaware
-from recbole_popaware.recommend.__main__ import main as recommend
+from recbole_popaware.recommending.__main__ import main as recommend
 
 pytestmark = pytest.mark.slow
 
@@ -101,7 +101,7 @@ def test_an_experiment(toy, tmp_path):
 
     killed(command, lambda: finished() > 0, signal.SIGKILL, 0)
     assert not Path("out", "report.html").exists()
-    from recbole_popaware.experiment.__main__ import main as experiment
+    from recbole_popaware.experiments.__main__ import main as experiment
 
     assert experiment(command[2:]) == 0
     assert finished() == 3

@@ -114,7 +114,7 @@ def test_places_that_are_read_only(toy, read_only, name, capsys):
 
 
 def test_results_on_a_read_only_disk(toy, read_only, tmp_path, capsys):
-    from recbole_popaware.experiment.__main__ import main as experiment
+    from recbole_popaware.experiments.__main__ import main as experiment
 
     (tmp_path / "a.hyper").write_text("MAX_ITEM_LIST_LENGTH choice [3,4]\n")
     search = ["--model=MostPop", *arguments(toy), "--params_file=a.hyper"]

@@ -18,15 +18,15 @@ from helpers import ROOT, looping_plays, save, write_atomic
 
 import recbole_popaware
 from recbole_popaware.errors import UsageError
-from recbole_popaware.recommend import writer
-from recbole_popaware.recommend.__main__ import main
+from recbole_popaware.recommending import writer
+from recbole_popaware.recommending.__main__ import main
 
 SUFFIXES = [".parquet", ".csv", ".jsonl"]
 TABLE = pa.table({"user_id": [f"u{n}" for n in range(500)], "rank": list(range(500))})
 SLOW_WRITER = """
 import sys, time, pyarrow as pa
 from pathlib import Path
-from recbole_popaware.recommend import writer
+from recbole_popaware.recommending import writer
 writer._ROW_GROUP = 1
 table = pa.table({"user_id": [sys.argv[2]] * 1000})
 def tables():

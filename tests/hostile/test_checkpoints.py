@@ -22,7 +22,7 @@ from recbole_popaware.checkpoint import read_checkpoint
 from recbole_popaware.cli import main as train_main
 from recbole_popaware.errors import UsageError
 from recbole_popaware.quick_start import prepare, run_recbole_popaware
-from recbole_popaware.recommend.__main__ import main
+from recbole_popaware.recommending.__main__ import main
 from recbole_popaware.trainer import Trainer
 
 ENTRIES = (

@@ -21,10 +21,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recbole_popaware.errors import UsageError
-from recbole_popaware.recommend.__main__ import main
-from recbole_popaware.recommend.columns import read_titles, read_users
-from recbole_popaware.recommend.listeners import read_histories
-from recbole_popaware.recommend.recommender import Recommender
+from recbole_popaware.recommending.__main__ import main
+from recbole_popaware.recommending.columns import read_titles, read_users
+from recbole_popaware.recommending.listeners import read_histories
+from recbole_popaware.recommending.recommender import Recommender
 
 HEADER = "user_id:token\titem_id:token\ttimestamp:float\trating:float\n"
 ROWS = [f"{user}\t{item}\t{time}\t1" for user, item, time in looping_plays(n_users=5, n_plays=5)]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from recbole_popaware import properties
 from recbole_popaware.config import Config
 from recbole_popaware.errors import UsageError
-from recbole_popaware.experiment.plan import read_plan
+from recbole_popaware.experiments.plan import read_plan
 from recbole_popaware.safe_yaml import MAX_NODES, read_properties, read_yaml
 from recbole_popaware.tuning.space import read_space
 

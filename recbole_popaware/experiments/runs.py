@@ -1,0 +1,147 @@
+"""Turn a plan into runs with complete settings, and find mistakes before hours are spent."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recbole_popaware.config import Config
+from recbole_popaware.errors import UsageError
+from recbole_popaware.experiments.plan import Plan, System
+from recbole_popaware.model.sequential_recommender import MostPop
+
+# Properties that say where things are and not what is computed.
+_PLACES = (
+    *("data_path", "checkpoint_dir", "show_progress", "state", "gpu_id", "log_wandb", "wandb_project"),
+    *("save_dataset", "dataset_save_path", "save_dataloaders", "dataloaders_save_path"),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a system with one seed.
+
+    Attributes:
+        system: The system.
+        seed: Its seed.
+        settings: Properties for its ``Config``, plain values only.
+        effective: All properties that its numbers depend on, defaults too.
+    """
+
+    system: System
+    seed: int
+    settings: Mapping[str, Any]
+    effective: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Its name in the output folder."""
+        return f"{self.system.name}.{self.seed}"
+
+    def fingerprint(self, data: str) -> str:
+        """Identify the run: two runs with the same fingerprint give the same numbers.
+
+        Args:
+            data: Digest of the data.
+        """
+        text = json.dumps([self.effective, data], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What all systems of an experiment share.
+
+    Attributes:
+        file: The ``.inter`` file.
+        measures: Names as they are written in ``metrics``.
+        topk: Lengths of the ranked lists.
+        main: The measure that picks epochs, such as ``GradedNDCG@10``.
+        eval_args: How the data are split and ranked.
+    """
+
+    file: Path
+    measures: tuple[str, ...]
+    topk: tuple[int, ...]
+    main: str
+    eval_args: Mapping[str, Any]
+
+
+def make_runs(plan: Plan, overrides: Mapping[str, Any], seeds: int) -> tuple[list[Run], Protocol]:
+    """Make the runs of all systems; those that learn get several seeds.
+
+    Args:
+        plan: The experiment.
+        overrides: Properties of the command line, which win over the file's.
+        seeds: How many seeds for systems that learn: base seed, base seed + 1, and so on.
+
+    Raises:
+        UsageError: If a model or property is not known, a value cannot work, or systems differ in what they
+            must share.
+    """
+    runs, protocols, known = [], {}, set()
+    for system in plan.systems:
+        settings = {**plan.settings, **system.settings, **overrides, "save_per_user": True}
+        config = _config(plan, system, settings)
+        for name in system.settings:
+            _check_known(name, config.known_properties(), f"system [{system.name}]: property")
+        known |= config.known_properties()
+        settings["data_path"] = str(Path(config["data_path"]).parent.resolve())
+        protocols[system.name] = _protocol(config)
+        learns = not issubclass(config.model_class, MostPop)
+        for seed in range(config["seed"], config["seed"] + (seeds if learns else 1)):
+            effective = {**json.loads(config.settings_as_text()), "seed": seed}
+            effective = {name: value for name, value in effective.items() if name not in _PLACES}
+            runs.append(Run(system, seed, {**settings, "seed": seed}, effective))
+    for name in (*plan.settings, *overrides):
+        _check_known(name, known, "property")
+    return runs, _shared(protocols)
+
+
+def _config(plan: Plan, system: System, settings: dict[str, Any]) -> Config:
+    try:
+        config = Config(system.model, plan.dataset, config_dict=settings, argv=())
+    except UsageError as error:
+        raise UsageError(f"system [{system.name}]: {error}") from error
+    if config["eval_args"]["mode"] != {"valid": "full", "test": "full"}:
+        raise UsageError(
+            f"system [{system.name}]: mode is {config['eval_args']['mode']}, but an experiment ranks the "
+            f"whole catalogue: say mode: full"
+        )
+    return config
+
+
+def _protocol(config: Config) -> Protocol:
+    folder = Path(config["data_path"]).resolve()  # RecBole has joined the data set's name to it
+    metrics = {name.lower(): name for name in config["metrics"]}
+    name, _, k = config["valid_metric"].partition("@")
+    return Protocol(
+        file=folder / f"{config['dataset']}.inter",
+        measures=tuple(metrics.values()),
+        topk=tuple(config["topk"]),
+        main=f"{metrics[name.lower()]}@{k}",
+        eval_args=config["eval_args"],
+    )
+
+
+def _shared(protocols: Mapping[str, Protocol]) -> Protocol:
+    (first, protocol), *rest = protocols.items()
+    for name, other in rest:
+        if other != protocol:
+            raise UsageError(
+                f"systems [{first}] and [{name}] differ in data, eval_args, metrics, topk or valid_metric; "
+                f"side by side they must share them"
+            )
+    return protocol
+
+
+def _check_known(name: str, known: set[str], what: str) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, sorted(known), n=1)
+        hint = f"; did you mean [{near[0]}]?" if near else ""
+        raise UsageError(f"{what} [{name}] is not known{hint}")

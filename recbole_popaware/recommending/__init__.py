@@ -1,0 +1,3 @@
+"""Ranked lists for users, from a checkpoint."""
+
+from recbole_popaware.recommending.options import Options as Options

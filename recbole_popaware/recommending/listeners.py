@@ -1,0 +1,117 @@
+"""Whose lists are made, and from which plays: those of the data set, or those of a new file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from logging import getLogger
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recbole_popaware.data.reader import check_types, explained, read_columns, read_header
+from recbole_popaware.errors import UsageError
+from recbole_popaware.plays.history import PlayHistory
+from recbole_popaware.recommending.options import existing_file
+
+logger = getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Users by number.
+
+    Attributes:
+        names: ``[n]`` id of each number; number 0 is nobody.
+        everybody: ``[U]`` the numbers of all users, in the order of the data.
+    """
+
+    names: np.ndarray
+    everybody: np.ndarray
+
+    def numbers(self, users: np.ndarray) -> np.ndarray:
+        """Number of each id ``[U]``, 0 where it is not known."""
+        found: np.ndarray = pd.Index(self.names[1:]).get_indexer(users) + 1
+        return found
+
+
+def of_data_set(dataset: Any) -> Listeners:
+    """The users that the model was trained on."""
+    names = dataset.field2id_token[dataset.uid_field]
+    return Listeners(names, np.arange(1, len(names)))
+
+
+def read_histories(file: str | os.PathLike[str], dataset: Any) -> tuple[PlayHistory, Listeners]:
+    """Read new histories; what cannot be used is counted in the log.
+
+    Users keep the numbers they had in training, and new ones get numbers after those. As in training, plays
+    with a rating of 0 or less enter no history, and plays at the same time keep the order of the file.
+
+    Args:
+        file: An atomic ``.inter`` file with the user, item and time fields of ``dataset``.
+        dataset: The data set of the training, which numbers the items.
+
+    Raises:
+        UsageError: If the file lacks a column or cannot be read.
+    """
+    frame = _read_plays(existing_file(file, "history"), dataset)
+    items = _numbers(frame[dataset.iid_field], dataset.field2token_id[dataset.iid_field])
+    names, users = _number_users(frame[dataset.uid_field], dataset)
+    everybody = pd.unique(users)
+    positive = _positive(frame, dataset)
+    reasons = {
+        "without a user": users == 0,
+        "of items that the model does not know": items == 0,
+        "with a rating of 0 or less": ~positive,
+        "without a time": frame[dataset.time_field].isna().to_numpy(),
+    }
+    keep = np.ones(len(frame), dtype=bool)
+    for reason, holds in reasons.items():
+        left_out = int((keep & holds).sum())
+        if left_out:
+            logger.warning("%s: %d of %d plays are left out, %s", file, left_out, len(frame), reason)
+        keep &= ~holds
+    users, items, times = users[keep], items[keep], frame[dataset.time_field].to_numpy()[keep]
+    order = np.lexsort((times, users))
+    in_hours = dataset.config["pps_age"] == "hours"
+    history = PlayHistory.from_sorted(users[order], items[order], times[order], len(names), in_hours)
+    return history, Listeners(names, everybody[everybody > 0])
+
+
+def _read_plays(path: Path, dataset: Any) -> pd.DataFrame:
+    separator, encoding = dataset.config["field_separator"], dataset.config["encoding"] or "utf-8"
+    fields = read_header(os.fspath(path), separator, encoding)
+    wanted = {dataset.uid_field: "token", dataset.iid_field: "token", dataset.time_field: "float"}
+    for field, kind in wanted.items():
+        if field not in fields:
+            raise UsageError(
+                f"history {path} needs the column [{field}:{kind}], but has "
+                f"{explained(', '.join(f'{name}:{of}' for name, of in fields.items()))}"
+            )
+    if dataset.rating_field in fields:
+        wanted[dataset.rating_field] = "float"
+    check_types(os.fspath(path), fields, wanted)
+    return read_columns(os.fspath(path), fields, list(wanted), separator, encoding)
+
+
+def _positive(frame: pd.DataFrame, dataset: Any) -> np.ndarray:
+    if dataset.rating_field not in frame:
+        return np.ones(len(frame), dtype=bool)
+    positive: np.ndarray = ~(frame[dataset.rating_field] <= 0).to_numpy()  # without a rating it is a play
+    return positive
+
+
+def _number_users(column: pd.Series, dataset: Any) -> tuple[np.ndarray, np.ndarray]:
+    known = dataset.field2token_id[dataset.uid_field]
+    new = [token for token in column.cat.categories if token not in known]
+    names = np.array([*dataset.field2id_token[dataset.uid_field], *new], dtype=object)
+    number_of = {**known, **{token: len(known) + n for n, token in enumerate(new)}}
+    return names, _numbers(column, number_of)
+
+
+def _numbers(column: pd.Series, number_of: dict[str, int]) -> np.ndarray:
+    """Number of each token ``[P]``, 0 for missing and unknown ones."""
+    of_category = [number_of.get(token, 0) for token in column.cat.categories]
+    return np.array([*of_category, 0], dtype=np.int64)[column.cat.codes]  # code -1: missing

@@ -1,0 +1,164 @@
+"""A loaded model with the histories it recommends from; makes tables of lists, batch by batch."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from recbole_popaware.data.dataset import HistoryDataset
+from recbole_popaware.errors import UsageError
+from recbole_popaware.quick_start import load_data_and_model
+from recbole_popaware.recommending.columns import read_titles, read_users
+from recbole_popaware.recommending.listeners import Listeners, of_data_set, read_histories
+from recbole_popaware.recommending.lists import Lists, schema, to_table
+from recbole_popaware.recommending.options import EVERYBODY, Options, Users
+from recbole_popaware.recommending.scorer import Scores, inference_transform, score_rows
+from recbole_popaware.recommending.selection import Played, choose, weigh
+
+_SCORES_AT_ONCE = 1 << 25  # 128 MiB a matrix; up to four of them are alive
+_MOST_USERS_AT_ONCE = 1024
+
+
+class Recommender:
+    """Makes lists from each user's latest history: all positive plays that there are.
+
+    Args:
+        checkpoint: A file that training has saved.
+        topk: Length of the lists.
+        options: All else.
+
+    Attributes:
+        rules: Length and kind of the lists.
+        listeners: The users by number.
+        schema: Columns of the tables.
+
+    Raises:
+        UsageError: If a file cannot be read, or the options do not fit the model.
+    """
+
+    def __init__(
+        self, checkpoint: str | os.PathLike[str], topk: int = 10, options: Options | None = None
+    ) -> None:
+        options = options or Options()
+        self.rules = options.rules(topk)
+        experiment = load_data_and_model(checkpoint, _properties(options), log=False)
+        self.dataset, self._model = experiment.dataset, experiment.model.eval()
+        self._check()
+        self._device: torch.device = experiment.config["device"]
+        self._transform = inference_transform(experiment.config)
+        self._show_progress = options.show_progress
+        n_items = self.dataset.item_num
+        self._batch_size = options.batch_size or max(1, min(_MOST_USERS_AT_ONCE, _SCORES_AT_ONCE // n_items))
+        names = self.dataset.field2id_token[self.dataset.iid_field]
+        self.names, self._titles = pa.array(names, pa.string()), None
+        if options.item_file is not None:
+            self._titles = read_titles(options.item_file, options.title_column, names)
+        self.schema = schema(self._titles is not None)
+        self._popular = self._popular_list(experiment.train_data.dataset.item_plays())
+        self.listeners = of_data_set(self.dataset)
+        self._n_trained = len(self.listeners.names)
+        if options.history is not None:
+            self._replace_history(*read_histories(options.history, self.dataset))
+
+    def select(self, users: Users) -> tuple[np.ndarray, np.ndarray]:
+        """Find users.
+
+        Returns:
+            Ids ``[U]``, each once, and numbers ``[U]``, 0 for users that are not known.
+        """
+        if isinstance(users, str) and users == EVERYBODY:
+            return self.listeners.names[self.listeners.everybody], self.listeners.everybody
+        named = read_users(users) if isinstance(users, (str, os.PathLike)) else [str(user) for user in users]
+        ids = np.array(list(dict.fromkeys(named)), dtype=object)
+        return ids, self.listeners.numbers(ids)
+
+    def have_plays(self, numbers: np.ndarray) -> np.ndarray:
+        """Whether the users of some numbers ``[U]`` are known and have a history, ``[U]``."""
+        starts = self.dataset.history.starts.numpy()
+        have: np.ndarray = starts[numbers + 1] > starts[numbers]
+        return have
+
+    def tables(self, ids: np.ndarray, numbers: np.ndarray) -> Iterator[pa.Table]:
+        """Make lists of users that :meth:`select` has found, a batch a table."""
+        hidden = None if self._show_progress else True  # None: shown on terminals
+        with tqdm(total=len(ids), unit=" users", unit_scale=True, disable=hidden) as progress:
+            for start in range(0, len(ids), self._batch_size):
+                batch = slice(start, start + self._batch_size)
+                lists = self._lists(numbers[batch])
+                yield to_table(ids[batch], lists, self.names, self._titles)
+                progress.update(len(ids[batch]))
+
+    def collect(self, ids: np.ndarray, numbers: np.ndarray) -> pa.Table:
+        """All of :meth:`tables` in one."""
+        return pa.concat_tables([self.schema.empty_table(), *self.tables(ids, numbers)])
+
+    @torch.inference_mode()
+    def score(self, users: Tensor) -> tuple[Scores, Played]:
+        """Score all items for users ``[B]`` who have plays, and count those."""
+        rows = self.dataset.latest_rows(users)
+        played = Played.of(self.dataset.history, users, rows[self.dataset.end_field], self.dataset.item_num)
+        if not hasattr(self._model, "history"):  # the number is then one of a learned vector, if anything
+            rows[self.dataset.uid_field] = users.where(users < self._n_trained, 0)
+        rows = self._transform(self.dataset, rows).to(self._device)
+        scores = score_rows(self._model, rows, self.dataset.get_item_feature())
+        if scores.network.amax(dim=1).isnan().any():
+            raise UsageError("the model's scores are not numbers; its training has failed")
+        return scores, played.to(self._device)
+
+    @torch.inference_mode()
+    def _lists(self, numbers: np.ndarray) -> Lists:
+        users, have_plays = torch.from_numpy(numbers), torch.from_numpy(self.have_plays(numbers))
+        if not have_plays.any():
+            return Lists(*(column.expand(len(users), -1) for column in self._popular))
+        scores, played = self.score(users[have_plays])
+        weighed = weigh(scores.network, scores.popularity, self.rules.popularity_weight)
+        own = Lists.personal(choose(weighed, played, self.rules), scores, played)
+        return own.of_rows(have_plays, self._popular)
+
+    def _popular_list(self, item_plays: Tensor) -> Lists:
+        nobodys = torch.empty(0, dtype=torch.int64)
+        scores = item_plays.cpu().float().unsqueeze(0).clone()
+        return Lists.popular(*choose(scores, Played(nobodys, nobodys, scores.size(1)), self.rules))
+
+    def _replace_history(self, history: Any, listeners: Listeners) -> None:
+        self.dataset.replace_history(history)
+        if hasattr(self._model, "history"):
+            self._model.history = history
+        self.listeners = listeners
+
+    def _check(self) -> None:
+        model = type(self._model).__name__
+        if not isinstance(self.dataset, HistoryDataset):
+            raise UsageError(f"{model} has a data set class of RecBole's own, which keeps no histories")
+        if self.rules.topk > self.dataset.item_num - 1:
+            raise UsageError(
+                f"topk is [{self.rules.topk}], but the catalogue has {self.dataset.item_num - 1} items"
+            )
+        if self.rules.popularity_weight != 1 and getattr(self._model, "popularity_head", None) is None:
+            raise UsageError(
+                f"{model} here has no popularity head, so a popularity weight of "
+                f"[{self.rules.popularity_weight}] would change nothing"
+            )
+
+
+def _properties(options: Options) -> dict[str, Any]:
+    """Properties that take the place of the checkpoint's."""
+    properties: dict[str, Any] = {"show_progress": False}
+    if options.data_path is not None:
+        properties["data_path"] = os.fspath(options.data_path)
+    if options.device is not None:
+        found = re.fullmatch(r"cpu|cuda(?::(\d+))?", options.device)
+        if not found:
+            raise UsageError(f"device is [{options.device}], but must be cpu, cuda or cuda:N")
+        if options.device != "cpu" and not torch.cuda.is_available():
+            raise UsageError(f"device is [{options.device}], but there is no GPU that PyTorch can use")
+        properties["gpu_id"] = "" if options.device == "cpu" else found[1] or "0"
+    return properties

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recbole_popaware.errors import UsageError
+from recbole_popaware.plays.history import PlayHistory
+from recbole_popaware.recommending.options import ListRules, Options
+from recbole_popaware.recommending.selection import Played, choose, weigh
+
+N = 8  # items 1 to 7
+
+
+def played_by(*rows):
+    """What the rows' users played, as lists of items."""
+    keys = sorted(row * N + item for row, items in enumerate(rows) for item in set(items))
+    plays = [list(rows[key // N]).count(key % N) for key in keys]
+    return Played(torch.tensor(keys, dtype=torch.int64), torch.tensor(plays, dtype=torch.int64), N)
+
+
+histories = st.lists(st.integers(1, N - 1), max_size=12)
+scores_of_a_row = st.lists(st.integers(-3, 3), min_size=N, max_size=N)
+
+
+@given(st.lists(st.tuples(scores_of_a_row, histories), min_size=1, max_size=4), st.data())
+def test_a_mixed_list_is_the_best_of_those_with_enough_new_items(rows, data):
+    k, share = data.draw(st.integers(1, N - 1)), data.draw(st.sampled_from([0, 0.1, 0.25, 0.5, 0.7, 1]))
+    scores = torch.tensor([row for row, _ in rows], dtype=torch.float32)
+    rules = ListRules(k, explore_share=share)
+    items, values = choose(scores.clone(), played_by(*(history for _, history in rows)), rules)
+    for (row, history), chosen, value in zip(rows, items.tolist(), values.tolist()):
+        new = set(range(1, N)) - set(history)
+        enough = min(math.ceil(share * k), len(new))
+        lists = [c for c in itertools.combinations(range(1, N), k) if len(new & set(c)) >= enough]
+        assert tuple(sorted(chosen)) in lists
+        assert sum(row[item] for item in chosen) == max(sum(row[i] for i in c) for c in lists)
+        assert value == [row[item] for item in chosen]
+        assert chosen == sorted(chosen, key=lambda item: (-row[item], item))
+
+
+@given(scores_of_a_row, histories, st.integers(1, N - 1))
+def test_lists_without_the_history_are_the_best_new_items(row, history, k):
+    rules = ListRules(k, exclude_history=True)
+    items, values = choose(torch.tensor([row], dtype=torch.float32), played_by(history), rules)
+    new = sorted(set(range(1, N)) - set(history), key=lambda item: (-row[item], item))
+    filled = values[0] > -torch.inf
+    assert items[0][filled].tolist() == new[:k]
+    assert not filled[len(new) :].any()
+
+
+def test_the_share_is_rounded_up_as_it_is_written():
+    assert [ListRules(10, explore_share=share).explore_places for share in (0, 0.01, 0.3, 0.7, 1)] == [
+        *(0, 1, 3, 7, 10)
+    ]
+    assert math.ceil(0.07 * 100) == 8
+    assert ListRules(100, explore_share=0.07).explore_places == 7
+    assert ListRules(3, explore_share=1e-9).explore_places == 1
+
+
+def test_histories_are_counted_whole():
+    history = PlayHistory(
+        torch.tensor([1, 2, 1, 3, 3]), torch.tensor([0, 1, 2, 0, 1]), torch.tensor([0, 0, 3, 5])
+    )
+    users = torch.tensor([2, 1])
+    played = Played.of(history, users, history.starts[users + 1], N)
+    assert [place.tolist() for place in played.places] == [[0, 1, 1], [3, 1, 2]]
+    assert played.of_items(torch.tensor([[3, 1], [1, 2]])).tolist() == [[2, 0], [2, 1]]
+
+
+def test_the_weight_is_that_of_popularity():
+    network, popularity = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, -1.0]])
+    assert weigh(network, popularity, 0.5).tolist() == [[2.5, 1.5]]
+    assert weigh(network, popularity, 0).tolist() == network.tolist()
+    assert weigh(network, None, 1).tolist() == network.tolist()
+    assert weigh(network, None, 1) is not network
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"topk": 0},
+        {"explore_share": -0.1},
+        {"explore_share": 1.1},
+        {"explore_share": math.nan},
+        {"popularity_weight": math.inf},
+        {"popularity_weight": math.nan},
+    ],
+)
+def test_rules_that_cannot_work_are_refused(values):
+    with pytest.raises(UsageError, match="is \\["):
+        ListRules(**values)
+
+
+def test_options_that_cannot_work_are_refused():
+    with pytest.raises(UsageError, match="batch size"):
+        Options(batch_size=0)
+    with pytest.raises(UsageError, match="item file"):
+        Options(title_column="name")
