@@ -5,7 +5,7 @@
 
 Width 64, two layers, two heads, plain networks. Every side trains in a process of its own, in turns, and
 counts the CPU seconds of its steps; RecTools' contain its data loader, a small part. ``--rectools-python``
-is a Python with ``rectools[torch]``, ``--gsasrec`` a checkout of the program that gSASRec's authors published.
+is a Python with ``rectools[torch]``, ``--gsasrec`` a checkout of what the authors of gSASRec published.
 Either may be left out.
 """
 
