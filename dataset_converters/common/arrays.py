@@ -9,8 +9,6 @@ import pyarrow.compute as pc
 
 from dataset_converters.reading.column_types import is_text
 
-_DASH = " \u2013 "
-
 
 def count_true(mask: pa.Array) -> int:
     """Return how many entries of a boolean column are true."""
@@ -64,13 +62,6 @@ def as_texts(column: pa.Array) -> pa.Array:
         except pa.ArrowInvalid:
             raise pa.ArrowInvalid("a column of ids holds fractions: need whole numbers or text") from None
     return column.cast(pa.string())
-
-
-def join_names(artist: pa.Array, track: pa.Array) -> pa.Array:
-    """Name items "artist – track"; null where either is missing or empty."""
-    joined = pc.binary_join_element_wise(artist, track, _DASH)
-    missing = pc.or_(is_blank(artist), is_blank(track))
-    return pc.if_else(missing, pa.scalar(None, pa.string()), joined)
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -14,6 +14,9 @@ from dataset_converters.common.ahead import each_block
 from dataset_converters.common.errors import ConversionError
 from dataset_converters.common.ledger import Ledger
 
+ToEvents = Callable[[list[pa.Array], Ledger], pa.RecordBatch]
+"""Makes a batch of events from columns of strings, and counts what it leaves out."""
+
 _MOST_FIELDS, _LONGEST_HEADER = 10_000, 1 << 20
 
 
@@ -113,7 +116,7 @@ def read_delimited(
     blocks: Iterable[bytes],
     dialect: Dialect,
     wanted: Sequence[int],
-    to_events: Callable[[list[pa.Array], Ledger], pa.RecordBatch],
+    to_events: ToEvents,
     ledger: Ledger,
 ) -> Iterator[pa.RecordBatch]:
     """Parse lines; count each as read, and reject those that are no rows.

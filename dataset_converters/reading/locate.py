@@ -8,7 +8,7 @@ from typing import Any
 
 from dataset_converters.common.errors import ConversionError
 from dataset_converters.common.ledger import Ledger
-from dataset_converters.common.schema import Progress
+from dataset_converters.common.progress import Progress
 from dataset_converters.reading.streams import RawFile, is_tar, is_there, tar_members
 
 _PACKED = ("", ".gz", ".bz2", ".zst")
@@ -39,7 +39,7 @@ def open_members(path: Path, names: Sequence[str], progress: Progress) -> Iterat
     Args:
         path: An archive, or a file that is taken for the first of ``names``.
         names: Names in the archive, the first one needed.
-        progress: Told how much is read.
+        progress: Updated with how much is read.
 
     Yields:
         The name from ``names``, and what to read before the next is asked for.

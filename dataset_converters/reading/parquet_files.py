@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from dataset_converters.common.arrays import count_true, decode, is_utf8
 from dataset_converters.common.errors import ConversionError
 from dataset_converters.common.ledger import Ledger
-from dataset_converters.common.schema import Progress
+from dataset_converters.common.progress import Progress
 from dataset_converters.reading.streams import is_there
 
 
@@ -62,7 +62,7 @@ def read_rows(path: Path, columns: Sequence[str], rows: int, progress: Progress)
         path: A parquet file.
         columns: Columns to read.
         rows: Size of a batch.
-        progress: Told how much is read.
+        progress: Updated with how much is read.
 
     Raises:
         ConversionError: The file is damaged.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable
+from typing import Annotated, Callable
 
 import pyarrow as pa
 import pyarrow.types as pt
 
 from dataset_converters.common.errors import ConversionError
+from dataset_converters.common.options import Option
+from dataset_converters.common.readers import read_text
 from dataset_converters.reading.column_types import is_id
 
 _INDEX_WORDS = ("index", "track", "item", "song")
@@ -17,26 +19,26 @@ _ACTION_WORDS = ("action", "event", "kind", "type")
 
 @dataclass(frozen=True)
 class FieldOptions:
-    """Names given on the command line; ``None`` means: find it.
+    """Names of columns and struct fields; ``None`` where types and names tell.
 
     Attributes:
-        user: Column of the user.
-        actions: Column of the list of actions.
-        index: Struct field of the track's index.
-        time: Struct field of the time.
-        action: Struct field of the action.
+        user_column: Column of the user.
+        actions_column: Column of the list of actions.
+        index_field: Struct field of the track's index.
+        time_field: Struct field of the time.
+        action_field: Struct field of the action.
     """
 
-    user: str | None = None
-    actions: str | None = None
-    index: str | None = None
-    time: str | None = None
-    action: str | None = None
+    user_column: Annotated[str | None, Option(read_text, "default: character_index")] = None
+    actions_column: Annotated[str | None, Option(read_text, "default: the only list of structs")] = None
+    index_field: Annotated[str | None, Option(read_text, "struct field of the track index")] = None
+    time_field: Annotated[str | None, Option(read_text, "struct field of the time")] = None
+    action_field: Annotated[str | None, Option(read_text, "struct field of the action")] = None
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things are: two column names and three struct field names."""
+    """What the columns and struct fields are called: two columns and three fields."""
 
     user: str
     actions: str
@@ -51,7 +53,7 @@ def find_layout(file: str, schema: pa.Schema, options: FieldOptions) -> Layout:
     Args:
         file: Name of the file, for the complaint.
         schema: Schema of the interactions.
-        options: Names that the user has given.
+        options: Names that the user has chosen.
 
     Returns:
         The complete layout.
@@ -66,12 +68,14 @@ def find_layout(file: str, schema: pa.Schema, options: FieldOptions) -> Layout:
 
 
 def _find_layout(columns: list[pa.Field], options: FieldOptions) -> Layout:
-    user = _named(columns, options.user or "character_index", "--user-column", "a column")
+    user = _named(columns, options.user_column or "character_index", "--user-column", "a column")
     if not is_id(user.type):
         raise ConversionError(f"user column {user.name!r} has type {user.type}: need int or string")
-    actions = _pick(columns, _is_struct_list, options.actions, ("--actions-column", "a list of structs"))
+    actions = _pick(
+        columns, _is_struct_list, options.actions_column, ("--actions-column", "a list of structs")
+    )
     fields = list(actions.type.value_type)
-    time = _pick(fields, pt.is_timestamp, options.time, ("--time-field", "a timestamp"))
+    time = _pick(fields, pt.is_timestamp, options.time_field, ("--time-field", "a timestamp"))
     integers = [field for field in fields if pt.is_integer(field.type)]
     if len(integers) < 2:
         raise ConversionError(
@@ -85,11 +89,12 @@ def _find_layout(columns: list[pa.Field], options: FieldOptions) -> Layout:
 def _index_and_action(integers: list[pa.Field], options: FieldOptions) -> tuple[str, str]:
     """Tell the track index from the action by option, else by name, else by elimination."""
     names = {field.name for field in integers}
-    for given, option in ((options.index, "--index-field"), (options.action, "--action-field")):
-        if given is not None:
-            _named(integers, given, option, "an integer struct field")
-    index = {options.index} if options.index else names - {options.action}
-    action = {options.action} if options.action else names - {options.index}
+    chosen = {"--index-field": options.index_field, "--action-field": options.action_field}
+    for option, name in chosen.items():
+        if name is not None:
+            _named(integers, name, option, "an integer struct field")
+    index = {options.index_field} if options.index_field else names - {options.action_field}
+    action = {options.action_field} if options.action_field else names - {options.index_field}
     index = _with_words(index, _INDEX_WORDS)
     action = _with_words(action, _ACTION_WORDS)
     if len(index) == 1:
@@ -112,18 +117,18 @@ def _with_words(names: set[str | None], words: tuple[str, ...]) -> set[str | Non
 def _pick(
     fields: list[pa.Field],
     fits: Callable[[pa.DataType], bool],
-    given: str | None,
+    name: str | None,
     wanted: tuple[str, str],
 ) -> pa.Field:
     """Return the only field of a type, or the one that the user named."""
     option, kind = wanted
     candidates = [field for field in fields if fits(field.type)]
-    if given is not None:
-        return _named(candidates, given, option, kind)
-    if len(candidates) != 1:
-        found = f"several: {_listing(candidates)}; name one with {option}"
-        found = found if candidates else f"none in {_listing(fields)}"
-        raise ConversionError(f"need {kind}, found {found}")
+    if name is not None:
+        return _named(candidates, name, option, kind)
+    if not candidates:
+        raise ConversionError(f"need {kind}, found none in {_listing(fields)}")
+    if len(candidates) > 1:
+        raise ConversionError(f"need {kind}, found several: {_listing(candidates)}; name one with {option}")
     return candidates[0]
 
 

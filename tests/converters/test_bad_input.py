@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from raw_logs import DUMPS, PACKERS, Dump, convert, every_dump, inter, tar_gz, write
 
-from dataset_converters import convert as convert_module
+from dataset_converters import pipeline
 
 Capture = pytest.CaptureFixture
 
@@ -220,7 +220,7 @@ def test_a_full_disk_leaves_nothing(
         path.write_text("half a file")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(convert_module, step, fail)
+    monkeypatch.setattr(pipeline, step, fail)
     assert "No space left on device" in refuse(write(tmp_path, dump), dump, capsys)
 
 

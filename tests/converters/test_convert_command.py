@@ -14,7 +14,7 @@ import pytest
 from helpers import ROOT
 from raw_logs import play, write_interactions, write_tracks
 
-from dataset_converters import convert as convert_module
+from dataset_converters import pipeline
 from dataset_converters.__main__ import main
 
 
@@ -101,13 +101,15 @@ def test_mistakes_on_the_command_line(raw: Path, tmp_path: Path, capsys) -> None
         (["parquet", raw], "required: OUT"),
         (["parquet", raw, out, "--name", "a b"], "--name 'a b' cannot name a data set"),
         (["parquet", raw, out, "--ratings", "1"], "EVENT=NUMBER"),
-        (["parquet", raw, out, "--window", "0"], "'0' is no number to count with"),
-        (["parquet", raw, out, "--colour"], "unrecognized arguments: --colour"),
+        (["parquet", raw, out, "--window", "0"], "--window '0': need a whole number from 1 up"),
+        (["parquet", raw, out, "--colour"], "unrecognized arguments: --colour; see"),
+        (["parquet", raw, out, "--unknown-track=keep2"], "--unknown-tracks 'keep2': need keep or drop"),
+        (["parquet", raw, out, "--minuser-plays", "3"], "--minuser-plays (did you mean --min-user-plays?)"),
         (["parquet", raw, raw / "tracks.parquet"], "is a file; OUT must be a folder"),
         (["parquet", raw, out, "--ratings", "5=1"], "no event is left to write: 7 read, dropped:"),
         (["simulate", out, "--plays", "3"], "--plays 3 is too small: need at least 800"),
-        (["simulate", out, "--users", "x"], "invalid int value"),
-        (["simulate", out, "--seed", "-1"], "--seed -1 is negative"),
+        (["simulate", out, "--users", "x"], "--users 'x': need a whole number from 1 up"),
+        (["simulate", out, "--seed", "-1"], "--seed '-1': need a whole number from 0 up"),
     ):
         assert message in complain(capsys, *words)
     assert not list(out.glob("**/*"))
@@ -174,7 +176,7 @@ def test_broken_off_writing_leaves_nothing(
         path.write_text("half a file")
         raise error(*words)
 
-    monkeypatch.setattr(convert_module, "write_inter", fail)
+    monkeypatch.setattr(pipeline, "write_inter", fail)
     got, out, err = run(capsys, "parquet", raw, tmp_path / "out")
     assert (got, out) == (code, "")
     assert message in err

@@ -120,12 +120,12 @@ def test_nothing_left_is_said_in_one_line(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--from", "4 May"], "'4 May' is no date"),
-        (["--until", "2009-02-30"], "'2009-02-30' is no date"),
-        (["--users", "0"], "'0' is no number to count with"),
-        (["--sample-items", "-3"], "'-3' is no number"),
-        (["--seed", "-1"], "'-1' is no seed"),
-        (["--sampling", "best"], "invalid choice: 'best'"),
+        (["--from", "4 May"], "--from '4 May': need a date such as 2009-05-04"),
+        (["--until", "2009-02-30"], "--until '2009-02-30': need a date"),
+        (["--users", "0"], "--users '0': need a whole number from 1 up"),
+        (["--sample-items", "-3"], "--sample-items '-3': need a whole number from 1 up"),
+        (["--seed", "-1"], "--seed '-1': need a whole number from 0 to 4294967295"),
+        (["--sampling", "best"], "--sampling 'best': need proportional or popular or uniform"),
     ],
 )
 def test_bad_options(tmp_path: Path, words: list, message: str, capsys: pytest.CaptureFixture) -> None:

@@ -187,8 +187,8 @@ def test_table_newest_first(tmp_path: Path) -> None:
         (["--user", "u", "--item", "i", "--time", "x"], "no column 'x'; it has 'u', 'i', 't', 't2', 't2'"),
         (["--user", "u", "--item", "i", "--time", "t2"], "more than one column 't2'"),
         ([*COLUMNS, "--event", "u", "--rating", "i"], "exclude each other"),
-        ([*COLUMNS, "--delimiter", "ab"], "'ab' is no delimiter"),
-        ([*COLUMNS, "--delimiter", ""], "'' is no delimiter"),
+        ([*COLUMNS, "--delimiter", "ab"], "--delimiter 'ab': need one ASCII character"),
+        ([*COLUMNS, "--delimiter", ""], "--delimiter '': need one ASCII character"),
     ],
 )
 def test_table_mistakes(tmp_path: Path, words: list, message: str, capsys: pytest.CaptureFixture) -> None:
