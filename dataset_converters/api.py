@@ -156,8 +156,8 @@ def _path(path: str | os.PathLike[str], what: str) -> Path:
 
 def _stem(raw: Path) -> str:
     """Return the folder's name, or the file's without its endings."""
-    raw = raw.resolve()
-    return raw.name if raw.is_dir() else raw.name.split(".")[0]
+    whole = Path(os.path.realpath(raw))  # which, unlike Path.resolve, bears links that go in circles
+    return whole.name if whole.is_dir() else whole.name.split(".")[0]
 
 
 @contextmanager

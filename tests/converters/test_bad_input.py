@@ -310,6 +310,6 @@ def test_folders_among_the_files_are_noted(tmp_path: Path, capsys: Capture) -> N
     ],
 )
 def test_a_missing_parquet_file(tmp_path: Path, source: str, advice: str, capsys: Capture) -> None:
-    dump = Dump(source, "", str, words=DUMPS[5].words if source == "table" else ())
+    dump = Dump(source, "", str, options=DUMPS[5].options if source == "table" else {})
     path = tmp_path / "a.parquet"
     assert refuse(path, dump, capsys) == f"error: no file {path}{advice}\n"

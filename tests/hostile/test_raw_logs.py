@@ -175,12 +175,12 @@ TRACKS = {
     "name": pa.array(["a", None, "c", "d", "e", "f"]),
     "genres": pa.array([["a", "b"], [], None, ["c"], ["d"], ["e"]]),
 }
-ROLES = ("--user", "uid", "--item", "item_id", "--time", "timestamp")
-TABLE = Dump("table", "", str, words=(*ROLES, "--event", "event_type"))
+ROLES = {"user": "uid", "item": "item_id", "time": "timestamp"}
+TABLE = Dump("table", "", str, options={**ROLES, "event": "event_type"})
 PARQUET = {
     "table": (TABLE, "plays.parquet", FLAT),
     "rated table": (
-        Dump("table", "", str, words=(*ROLES, "--rating", "played_ratio_pct")),
+        Dump("table", "", str, options={**ROLES, "rating": "played_ratio_pct"}),
         "r.parquet",
         FLAT,
     ),
