@@ -150,7 +150,7 @@ def _path(path: str | os.PathLike[str], what: str) -> Path:
     except TypeError:
         raise ConversionError(f"{what} {shown(path)} is no path: need text or a pathlib.Path") from None
     if "\0" in str(made):
-        raise ConversionError(f"{what} {shown(path)} is no path: it holds a null character")
+        raise ConversionError(f"{what} {shown(path)} is no path: it has a null character")
     return made
 
 

@@ -15,7 +15,7 @@ from dataset_converters.registry import SOURCES
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are one line, and that leaves out what was not given."""
+    """A parser whose errors are one line, and that leaves out options that do not appear."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(argument_default=argparse.SUPPRESS, **settings)
@@ -27,7 +27,7 @@ class _Parser(argparse.ArgumentParser):
 def parse_arguments(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     """Return what the command line gives as arguments of ``api.convert``.
 
-    Values are texts, which ``convert`` reads; options that are not given are not there.
+    Values are texts, which ``convert`` reads; options that do not appear are left out.
 
     Args:
         arguments: ``sys.argv[1:]`` by default.

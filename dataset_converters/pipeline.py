@@ -77,8 +77,7 @@ def convert_log(
         work = folder / "work"
         work.mkdir()
         files = folder / target.name
-        with EventStore(work) as store:
-            _read(log, store, ledger)
+        with EventStore(_read(log, ledger), work) as store:
             select_events(store, selection, ledger)
             ledger.balance(store.rows)
             _write_features(files, log, store, ledger)
@@ -93,12 +92,12 @@ def convert_log(
     return statistics
 
 
-def _read(log: RawLog, store: EventStore, ledger: Ledger) -> None:
+def _read(log: RawLog, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+    """Yield the usable events."""
     # A day of grace, for clocks that are set wrong.
     now_us = END_US if log.made_up else int(time.time() * 1_000_000) + _DAY_US
     for batch in _show_reading(log.batches, log.progress):
-        store.append(clean_events(batch, ledger, now_us))
-    store.index()
+        yield clean_events(batch, ledger, now_us)
 
 
 def _write_features(files: Path, log: RawLog, store: EventStore, ledger: Ledger) -> None:

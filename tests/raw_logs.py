@@ -7,7 +7,7 @@ import gzip
 import io
 import json
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -207,12 +207,12 @@ def inter(out: Path) -> list[str]:
 every_dump = pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: f"{dump.source}-{dump.file}")
 
 
-def fill(store: EventStore, events: list, batch_rows: int) -> None:
+def batches_of(events: list, batch_rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield events, tuples in the order of the schema, as record batches."""
     for begin in range(0, len(events), batch_rows):
         columns = zip(*events[begin : begin + batch_rows])
         arrays = [pa.array(column, field.type) for column, field in zip(columns, EVENTS)]
-        store.append(pa.RecordBatch.from_arrays(arrays, schema=EVENTS))
-    store.index()
+        yield pa.RecordBatch.from_arrays(arrays, schema=EVENTS)
 
 
 def ordered(store: EventStore, **settings: object) -> list:

@@ -35,7 +35,7 @@ def decode(column: pa.Array) -> pa.Array:
 
 
 def is_utf8(column: pa.Array) -> pa.Array | None:
-    """Return where a string column is null or UTF-8; ``None`` if everywhere, or if it holds no strings."""
+    """Return where a string column is null or UTF-8; ``None`` if everywhere, or if it is none."""
     if column.type != pa.string():
         return None
     try:

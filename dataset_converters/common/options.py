@@ -1,7 +1,7 @@
 """Options are fields of dataclasses, annotated with how their values are read and what they mean.
 
-One declaration serves both entrances: the command line makes its arguments from it, and
-``read_options`` checks what either entrance was given.
+One declaration serves the command line, which makes its arguments from it, and the Python function:
+``read_options`` checks the values that come from either.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Option:
     Attributes:
         read: Returns the value from text or a Python object; see ``common.readers``.
         help: A line of help.
-        metavar: Stands for the value in the help.
+        metavar: Name of the value in the help.
         flag: How the command line spells it; made from the field's name where empty.
         default: The field's default, ``MISSING`` if a value is required, ``None`` if nothing can be said.
     """
@@ -35,7 +35,7 @@ class Option:
 
     @property
     def is_required(self) -> bool:
-        """Whether a value must be given."""
+        """Whether there is no default."""
         return self.default is MISSING
 
 

@@ -60,7 +60,7 @@ def whole_number(least: int = 0, most: int = _MOST) -> Callable[[object], int]:
 
 
 def one_of(*choices: str) -> Callable[[object], str]:
-    """Make a reader that accepts a few words."""
+    """Make a reader that accepts a few texts only."""
 
     def read(value: object) -> str:
         if value not in choices:

@@ -1,4 +1,4 @@
-"""The output contract: what a source hands over and which RecBole fields are written."""
+"""What a source hands over, and which RecBole fields are written."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def check_name(name: str) -> str:
     """Return the name of the data set if it can serve as folder, file and RecBole name.
 
     Raises:
-        ConversionError: It holds anything but ASCII letters, digits, ``_``, ``-`` and ``.``.
+        ConversionError: It has anything but ASCII letters, digits, ``_``, ``-`` and ``.``.
     """
     if not _NAME.fullmatch(name):
         raise ConversionError(

@@ -19,7 +19,7 @@ class GroupCounts:
 
     Attributes:
         per_user: Plays of each user.
-        items: Numbers of the items of all plays.
+        items: Codes of the items of all plays.
         pairs: Distinct pairs of user and item.
         positive_pairs: Those with a rating above 0.
         positive_plays: Plays with a rating above 0.
@@ -44,7 +44,7 @@ class Counts:
     """Counts of a whole data set, the sum of its groups.
 
     Args:
-        items: How many numbers of items there are.
+        items: How many codes of items there are.
     """
 
     def __init__(self, items: int) -> None:

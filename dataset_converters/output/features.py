@@ -92,7 +92,7 @@ def _readable(column: pa.Array) -> tuple[pa.Array, int]:
 
 
 def _like(lists: pa.Array, values: pa.Array) -> pa.Array:
-    """Return lists of the same lengths that hold other values; null lists become empty."""
+    """Return lists of the same lengths with other values; null lists become empty."""
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
     return pa.ListArray.from_arrays(offsets, values)

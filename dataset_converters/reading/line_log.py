@@ -21,9 +21,9 @@ class LineForm:
     """What such a file looks like.
 
     Attributes:
-        names: Its name, and others that it goes by; an archive holds it under the first.
+        names: Its name, and others that it goes by; in an archive it has the first.
         dialect: How lines are cut.
-        header_time: Number of the column of times, which a header line names; ``None`` if the file
+        header_time: Index of the column of times, which a header line names; ``None`` if the file
             has no header line.
     """
 

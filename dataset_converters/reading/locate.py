@@ -1,4 +1,4 @@
-"""Find the raw file of a source: given itself, in a folder, or in an archive."""
+"""Find the raw file of a source: itself, in a folder, or in an archive."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def find_raw(raw: Path, names: Sequence[str]) -> Path:
     """Return the file to read: ``raw`` itself, or the first of ``names`` in that folder.
 
     Args:
-        raw: What the user gave.
+        raw: RAW of the command line.
         names: File names, tried in order, each also packed.
 
     Raises:
@@ -51,12 +51,12 @@ def open_members(path: Path, names: Sequence[str], progress: Progress) -> Iterat
         with RawFile(path, progress) as stream:
             yield names[0], stream
         return
-    found = []
+    seen = []
     for name, member in tar_members(path, progress):
         if name in names:
-            found.append(name)
+            seen.append(name)
             yield name, member
-    if names[0] not in found:
+    if names[0] not in seen:
         raise ConversionError(f"{path} is an archive without {names[0]}")
 
 

@@ -1,4 +1,4 @@
-"""Parquet files: their schema, their rows and their texts, with every complaint naming the file."""
+"""Parquet files: their schema, their rows and their texts, with every message naming the file."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def naming(path: Path, as_what: str = "") -> Iterator[None]:
 
     Args:
         path: The file.
-        as_what: What cannot be read, behind those words.
+        as_what: Goes behind "cannot be read" in the message.
 
     Raises:
-        ConversionError: The file is no parquet, is damaged, or holds values that do not fit.
+        ConversionError: The file is no parquet, is damaged, or has values that do not fit.
     """
     try:
         yield

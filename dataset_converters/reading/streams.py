@@ -93,7 +93,7 @@ def line_blocks(stream: Any, name: str, size: int = _BLOCK) -> Iterator[bytes]:
 
     Args:
         stream: Anything with ``read(size)``.
-        name: What to call it in a complaint.
+        name: What to call it in a message.
         size: Bytes of a block; it is longer where a line is.
 
     Yields:

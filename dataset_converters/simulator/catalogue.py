@@ -16,7 +16,7 @@ _LARGEST_EXTRA = 38  # tracks that the most productive artist has beyond two
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Tracks stand artist by artist, in the running order of the artist's records.
+    """Tracks are sorted by artist, in the running order of the artist's records.
 
     Attributes:
         artist: Artist of each track, ``[N]``.

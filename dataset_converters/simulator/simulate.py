@@ -1,4 +1,4 @@
-"""Source ``simulate``: a made-up listening log. ``docs/datasets.md`` tells the story in words."""
+"""Source ``simulate``: a made-up listening log. ``docs/datasets.md`` describes how it is made."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ _PATHS = [
     "$.track_metadata.additional_info.recording_mbid",
 ]
 # DuckDB's parser takes line by line and says which lines are no JSON. Arrow's own reader dies of a
-# line that holds nothing but `null`.
+# line that is nothing but `null`.
 _CAREFUL = f"""
     SELECT json IS NOT NULL AND json_type(json) = 'OBJECT', listen.listened_at, listen.user_name,
            listen.track_metadata.artist_name, listen.track_metadata.track_name,

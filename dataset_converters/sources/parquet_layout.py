@@ -13,8 +13,8 @@ from dataset_converters.common.options import Option
 from dataset_converters.common.readers import read_text
 from dataset_converters.reading.column_types import is_id
 
-_INDEX_WORDS = ("index", "track", "item", "song")
-_ACTION_WORDS = ("action", "event", "kind", "type")
+_INDEX_NAMES = ("index", "track", "item", "song")
+_ACTION_NAMES = ("action", "event", "kind", "type")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def find_layout(file: str, schema: pa.Schema, options: FieldOptions) -> Layout:
     """Find the columns and struct fields, by type and, where types leave a choice, by name.
 
     Args:
-        file: Name of the file, for the complaint.
+        file: Name of the file, for the message.
         schema: Schema of the interactions.
         options: Names that the user has chosen.
 
@@ -95,8 +95,8 @@ def _index_and_action(integers: list[pa.Field], options: FieldOptions) -> tuple[
             _named(integers, name, option, "an integer struct field")
     index = {options.index_field} if options.index_field else names - {options.action_field}
     action = {options.action_field} if options.action_field else names - {options.index_field}
-    index = _with_words(index, _INDEX_WORDS)
-    action = _with_words(action, _ACTION_WORDS)
+    index = _containing(index, _INDEX_NAMES)
+    action = _containing(action, _ACTION_NAMES)
     if len(index) == 1:
         action -= index
     if len(action) == 1:
@@ -109,9 +109,9 @@ def _index_and_action(integers: list[pa.Field], options: FieldOptions) -> tuple[
     return str(index.pop()), str(action.pop())
 
 
-def _with_words(names: set[str | None], words: tuple[str, ...]) -> set[str | None]:
-    """Return the names that hold one of the words, or all names if none does."""
-    return {name for name in names if any(word in str(name).lower() for word in words)} or names
+def _containing(names: set[str | None], parts: tuple[str, ...]) -> set[str | None]:
+    """Return the names that contain one of the parts, or all names if none does."""
+    return {name for name in names if any(part in str(name).lower() for part in parts)} or names
 
 
 def _pick(

@@ -190,7 +190,7 @@ def _events(options: TableOptions, values: list[pa.Array], ledger: Ledger) -> pa
 
 
 def _numbers(column: pa.Array) -> pa.Array:
-    """Return a column as floats, null where it holds no number."""
+    """Return a column as floats, null where it has no number."""
     if not pa.types.is_string(column.type):
         return column.cast(pa.float64())
     number = pc.match_substring_regex(column, _NUMBER)

@@ -9,7 +9,7 @@ import pytest
 from helpers import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from raw_logs import fill, ordered
+from raw_logs import batches_of, ordered
 
 from dataset_converters.__main__ import main
 from dataset_converters.common.ledger import Ledger
@@ -146,8 +146,7 @@ def test_the_core_is_what_pruning_by_hand_leaves(
 ) -> None:
     ledger = Ledger(rows_read=len(events))
     selection = Selection(min_user_plays=users, min_item_plays=items, drop_duplicates=unique)
-    with EventStore(tmp_path_factory.mktemp("store")) as store:
-        fill(store, events, 7)
+    with EventStore(batches_of(events, 7), tmp_path_factory.mktemp("store")) as store:
         select_events(store, selection, ledger)
         kept = Counter(ordered(store))
         assert store.rows == sum(kept.values()) == len(events) - sum(ledger.dropped.values())
@@ -156,7 +155,7 @@ def test_the_core_is_what_pruning_by_hand_leaves(
 
 def core_by_hand(events: list, users: int, items: int) -> Counter:
     while True:
-        per_user, per_item = (Counter(event[place] for event in events) for place in (0, 1))
+        per_user, per_item = (Counter(event[index] for event in events) for index in (0, 1))
         left = [event for event in events if per_user[event[0]] >= users and per_item[event[1]] >= items]
         if left == events:
             return Counter(events)
