@@ -33,8 +33,8 @@ def agree(
 ) -> Conversion:
     """Convert by both entrances, compare all files, and return the result."""
     by_command = tmp_path / "command"
-    given = [source, *([raw] if raw else []), by_command, "--name", "x", *arguments]
-    assert main([str(part) for part in given]) == 0
+    command = [source, *([raw] if raw else []), by_command, "--name", "x", *arguments]
+    assert main([str(part) for part in command]) == 0
     made = convert(source, raw, tmp_path / "function", name="x", **options)
     assert contents(made.folder) == contents(by_command / "x")
     assert made.folder == tmp_path / "function" / "x"

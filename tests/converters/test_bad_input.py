@@ -13,10 +13,10 @@ from dataset_converters import pipeline
 Capture = pytest.CaptureFixture
 
 
-def refuse(path: Path, dump: Dump, capsys: Capture, *words: object) -> str:
+def refuse(path: Path, dump: Dump, capsys: Capture, *arguments: object) -> str:
     """Convert what cannot be, and return the one line that says why."""
     out = path.parent / "refused"
-    assert convert(path, dump, out, *words) == 2
+    assert convert(path, dump, out, *arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("error: ")
@@ -85,7 +85,7 @@ def test_missing_column(tmp_path: Path, dump: Dump, capsys: Capture) -> None:
         text = "".join(f"{line.rpartition(dump.delimiter)[0]}\n" for line in lines)
     message = refuse(write(tmp_path, dump, text), dump, capsys)
     expected = ("no column 'when'", "without 5 comma", "without 3 tab", "no event is left to write")
-    assert any(words in message for words in expected)
+    assert any(text in message for text in expected)
 
 
 @every_dump

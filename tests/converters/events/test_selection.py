@@ -32,9 +32,9 @@ def events_csv(tmp_path: Path, golden: dict) -> Path:
     return path
 
 
-def convert(path: Path, out: Path, *words: object) -> "tuple[list[list[str]], dict]":
+def convert(path: Path, out: Path, *arguments: object) -> "tuple[list[list[str]], dict]":
     columns = ["--user", "user", "--item", "item", "--time", "time", "--rating", "rating"]
-    assert main(["table", str(path), str(out), "--name", "x", *columns, *map(str, words)]) == 0
+    assert main(["table", str(path), str(out), "--name", "x", *columns, *map(str, arguments)]) == 0
     lines = (out / "x" / "x.inter").read_text().splitlines()[1:]
     return [line.split("\t") for line in lines], json.loads((out / "x" / "x.stats.json").read_text())
 
@@ -77,8 +77,8 @@ def test_dates_are_borders_that_belong_to_the_later_side(
 ) -> None:
     times = sorted(time for _, _, time, _ in golden["events"])
     begin, end = times[1000], times[5000]
-    words = ["--from", iso(begin), "--until", f"{iso(end)}Z"]
-    rows, statistics = convert(events_csv, tmp_path, *words)
+    arguments = ["--from", iso(begin), "--until", f"{iso(end)}Z"]
+    rows, statistics = convert(events_csv, tmp_path, *arguments)
     expected = [time for time in times if begin <= time < end]
     assert sorted(int(row[2]) for row in rows) == expected
     dropped = statistics["rows"]["dropped"]
@@ -112,13 +112,13 @@ def test_samples_larger_than_the_data_keep_all(tmp_path: Path, events_csv: Path)
 def test_nothing_left_is_said_in_one_line(
     tmp_path: Path, events_csv: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    words = ["--user", "user", "--item", "item", "--time", "time", "--min-user-plays", "100000"]
-    assert main(["table", str(events_csv), str(tmp_path), *words]) == 2
+    arguments = ["--user", "user", "--item", "item", "--time", "time", "--min-user-plays", "100000"]
+    assert main(["table", str(events_csv), str(tmp_path), *arguments]) == 2
     assert "no event is left to write: 6,000 read, dropped: 6,000 user" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["--from", "4 May"], "--from '4 May': need a date such as 2009-05-04"),
         (["--until", "2009-02-30"], "--until '2009-02-30': need a date"),
@@ -128,8 +128,8 @@ def test_nothing_left_is_said_in_one_line(
         (["--sampling", "best"], "--sampling 'best': need proportional or popular or uniform"),
     ],
 )
-def test_bad_options(tmp_path: Path, words: list, message: str, capsys: pytest.CaptureFixture) -> None:
-    assert main(["lfm1b", "x", str(tmp_path), *words]) == 2
+def test_bad_options(tmp_path: Path, arguments: list, message: str, capsys: pytest.CaptureFixture) -> None:
+    assert main(["lfm1b", "x", str(tmp_path), *arguments]) == 2
     assert message in capsys.readouterr().err
 
 

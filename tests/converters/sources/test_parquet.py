@@ -112,17 +112,17 @@ def test_fractional_users_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "found"),
+    ("columns", "there"),
     [
         ({"track_id": ["a"]}, "'track_id'"),
         ({"track_id": ["a"], "track_index": ["1"]}, r"'track_index' \(string\)"),
         ({"track_id": [0.5], "track_index": [1]}, r"'track_id' \(double\)"),
     ],
 )
-def test_tracks_without_what_is_needed_are_refused(tmp_path: Path, columns: dict, found: str) -> None:
+def test_tracks_without_what_is_needed_are_refused(tmp_path: Path, columns: dict, there: str) -> None:
     write_interactions(tmp_path, [(1, [play(1, 1)])])
     pq.write_table(pa.table(columns), tmp_path / "tracks.parquet")
-    with pytest.raises(ConversionError, match=f"needs track_id.*it has.*{found}"):
+    with pytest.raises(ConversionError, match=f"needs track_id.*it has.*{there}"):
         read(tmp_path)
 
 

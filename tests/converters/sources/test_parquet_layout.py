@@ -27,8 +27,8 @@ def schema_of(struct: list, user: pa.DataType = INT, **more: pa.DataType) -> pa.
 )
 def test_fields_found_by_type_and_name(index: str, time: str, action: str) -> None:
     struct = [(action, pa.int8()), (time, TIME), (index, pa.uint32()), ("note", pa.string())]
-    found = find_layout("f", schema_of(struct), FieldOptions())
-    assert found == Layout("character_index", "actions", index, time, action)
+    layout = find_layout("f", schema_of(struct), FieldOptions())
+    assert layout == Layout("character_index", "actions", index, time, action)
 
 
 def test_fields_without_telling_names_need_options() -> None:
@@ -36,8 +36,8 @@ def test_fields_without_telling_names_need_options() -> None:
     with pytest.raises(ConversionError, match="--index-field and --action-field"):
         find_layout("f", schema, FieldOptions())
     for options in (FieldOptions(index_field="c"), FieldOptions(action_field="a")):
-        found = find_layout("f", schema, options)
-        assert (found.index, found.action) == ("c", "a")
+        layout = find_layout("f", schema, options)
+        assert (layout.index, layout.action) == ("c", "a")
 
 
 def test_options_win_over_names() -> None:
