@@ -48,8 +48,10 @@ class Selection:
     sampling: Annotated[
         str, Option(one_of(*SAMPLINGS), "how to draw items", f"{{{','.join(SAMPLINGS)}}}")
     ] = "proportional"
-    min_user_plays: Annotated[int, Option(whole_number(), metavar="N")] = 0
-    min_item_plays: Annotated[int, Option(whole_number(), "both: k-core", "N")] = 0
+    min_user_plays: Annotated[int, Option(whole_number(), "fewest plays of a user", "N")] = 0
+    min_item_plays: Annotated[
+        int, Option(whole_number(), "fewest plays of an item; with both, the k-core", "N")
+    ] = 0
 
     @property
     def is_all(self) -> bool:

@@ -23,6 +23,11 @@ def is_id(kind: pa.DataType) -> bool:
     return bool(is_text(kind) or pt.is_integer(kind) or pt.is_floating(kind) or whole or pt.is_null(kind))
 
 
+def is_list(kind: pa.DataType) -> bool:
+    """Return whether a column has lists whose lengths vary."""
+    return bool(pt.is_list(kind) or pt.is_large_list(kind))
+
+
 def check_type(file: str, role: str, name: str, kind: pa.DataType) -> None:
     """Check that a column's type fits its role.
 

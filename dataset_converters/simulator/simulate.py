@@ -27,11 +27,11 @@ _BATCH = 200_000
 class SimulateOptions:
     """Size of the log and seed; the same options give the same log everywhere."""
 
-    users: Annotated[int, Option(whole_number(1))] = 160
-    items: Annotated[int, Option(whole_number(2))] = 1_000
-    plays: Annotated[int, Option(whole_number(1))] = 20_000
-    days: Annotated[int, Option(whole_number(1))] = 180
-    seed: Annotated[int, Option(whole_number())] = 2024
+    users: Annotated[int, Option(whole_number(1), "users to make up", "N")] = 160
+    items: Annotated[int, Option(whole_number(2), "items to make up", "N")] = 1_000
+    plays: Annotated[int, Option(whole_number(1), "plays to make up, at least 5 a user", "N")] = 20_000
+    days: Annotated[int, Option(whole_number(1), "length of the log", "N")] = 180
+    seed: Annotated[int, Option(whole_number(), "of the log and the samples", "N")] = 2024
 
 
 def read_events(options: SimulateOptions, ledger: Ledger) -> RawLog:

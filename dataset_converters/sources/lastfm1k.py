@@ -64,7 +64,6 @@ class _Reader:
             else:
                 blocks = line_blocks(stream, self._path.name)
                 yield from read_delimited(blocks, _PLAY, range(_PLAY.columns), to_events, self._ledger)
-
         beside = self._path.parent / PROFILES
         if self._profiles is None and is_there(beside):
             with RawFile(beside, Progress()) as stream:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Callable
+from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.types as pt
@@ -11,7 +12,7 @@ import pyarrow.types as pt
 from dataset_converters.common.errors import ConversionError
 from dataset_converters.common.options import Option
 from dataset_converters.common.readers import read_text
-from dataset_converters.reading.column_types import is_id
+from dataset_converters.reading.column_types import is_id, is_list
 
 _INDEX_NAMES = ("index", "track", "item", "song")
 _ACTION_NAMES = ("action", "event", "kind", "type")
@@ -142,7 +143,7 @@ def _named(fields: list[pa.Field], name: str, option: str, kind: str) -> pa.Fiel
 
 
 def _is_struct_list(kind: pa.DataType) -> bool:
-    return bool((pt.is_list(kind) or pt.is_large_list(kind)) and pt.is_struct(kind.value_type))
+    return is_list(kind) and bool(pt.is_struct(kind.value_type))
 
 
 def _listing(fields: list[pa.Field]) -> str:

@@ -34,9 +34,6 @@ _NUMBER = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
 _ROWS = 500_000
 
 
-Column = Annotated[str, Option(read_text, metavar="COLUMN")]
-
-
 def _read_delimiter(value: object) -> str:
     character = {"\\t": "\t", "tab": "\t"}.get(read_text(value), read_text(value))
     if len(character) != 1 or not character.isascii() or character in '\r\n"':
@@ -60,13 +57,13 @@ class TableOptions:
         newest_first: Whether of two events at one time the files have the later one first.
     """
 
-    user: Column
-    item: Column
-    time: Column
+    user: Annotated[str, Option(read_text, "column of the user", "COLUMN")]
+    item: Annotated[str, Option(read_text, "column of the item", "COLUMN")]
+    time: Annotated[str, Option(read_text, "column of the time", "COLUMN")]
     event: Annotated[
-        str | None, Option(read_text, "event, see --ratings; default: all are plays", "COLUMN")
+        str | None, Option(read_text, "column of the event, see --ratings; default: all are plays", "COLUMN")
     ] = None
-    rating: Annotated[str | None, Option(read_text, "rating as a number", "COLUMN")] = None
+    rating: Annotated[str | None, Option(read_text, "column of the rating, a number", "COLUMN")] = None
     time_format: Annotated[
         str,
         Option(

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.types as pt
 
 from dataset_converters.common.ahead import each_block
 from dataset_converters.common.arrays import as_texts, count_true, keep
@@ -20,7 +19,7 @@ from dataset_converters.common.progress import Progress, read_each
 from dataset_converters.common.readers import read_percentage
 from dataset_converters.common.schema import EVENT_RATINGS, RawLog, events_batch
 from dataset_converters.common.source import Source
-from dataset_converters.reading.column_types import check_type
+from dataset_converters.reading.column_types import check_type, is_list
 from dataset_converters.reading.locate import list_files
 from dataset_converters.reading.parquet_files import decode_rows, naming, parquet_schema, read_rows
 from dataset_converters.reading.ratings import EventRatings, rate_events
@@ -97,7 +96,7 @@ def _names(path: Path) -> dict[str, str]:
     chosen = {new: old for new, old in names.items() if old}
     for new, old in chosen.items():
         kind = schema.field(old).type
-        check_type(path.name, _COLUMNS[new], old, kind.value_type if _is_list(kind) else kind)
+        check_type(path.name, _COLUMNS[new], old, kind.value_type if is_list(kind) else kind)
     return chosen
 
 
@@ -118,7 +117,7 @@ class _Reader:
 
     def _rows(self, path: Path, progress: Progress) -> Iterator[tuple[Path, pa.RecordBatch]]:
         kind = parquet_schema(path).field(self.names["item_id"]).type
-        rows = _SEQUENTIAL_ROWS if _is_list(kind) else _FLAT_ROWS
+        rows = _SEQUENTIAL_ROWS if is_list(kind) else _FLAT_ROWS
         for batch in read_rows(path, list(self.names.values()), rows, progress):
             yield path, batch
 
@@ -155,7 +154,7 @@ def _flatten(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
     Raises:
         ValueError: The lists of a user differ in length.
     """
-    lists = {name: column for name, column in columns.items() if _is_list(column.type)}
+    lists = {name: column for name, column in columns.items() if is_list(column.type)}
     if not lists:
         return columns
     lengths = pc.fill_null(pc.list_value_length(columns["item_id"]), 0)
@@ -167,10 +166,6 @@ def _flatten(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
         name: pc.list_flatten(column) if name in lists else column.take(parents)
         for name, column in columns.items()
     }
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pt.is_list(kind) or pt.is_large_list(kind))
 
 
 SOURCE = Source(
