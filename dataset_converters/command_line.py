@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
@@ -11,7 +12,7 @@ from dataset_converters.common.options import Option, options_of
 from dataset_converters.common.readers import read_switch
 from dataset_converters.events.selection import Selection
 from dataset_converters.pipeline import Output
-from dataset_converters.registry import SOURCES
+from dataset_converters.registry import SOURCES, find_source
 
 
 class _Parser(argparse.ArgumentParser):
@@ -35,6 +36,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     Raises:
         ConversionError: Something is missing, or not understood.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and not arguments[0].startswith("-"):
+        find_source(arguments[0])
     parser = _Parser(prog="dataset_converters", description="Make RecBole files from raw logs.")
     sources = parser.add_subparsers(dest="source", required=True, metavar="SOURCE")
     for name, source in SOURCES.items():

@@ -97,7 +97,8 @@ def test_mistakes_on_the_command_line(raw: Path, tmp_path: Path, capsys) -> None
     out = tmp_path / "out"
     for arguments, message in (
         ([], "required: SOURCE"),
-        (["sonar"], "invalid choice: 'sonar'"),
+        (["sonar"], "no source 'sonar'; use table, parquet, lastfm1k"),
+        (["lastfm"], "no source 'lastfm' (did you mean lastfm1k?)"),
         (["parquet", raw], "required: OUT"),
         (["parquet", raw, out, "--name", "a b"], "--name 'a b' cannot name a data set"),
         (["parquet", raw, out, "--ratings", "1"], "EVENT=NUMBER"),
