@@ -30,4 +30,4 @@ def shown(value: object) -> str:
     try:
         return repr(value)[:_LONGEST_VALUE]
     except Exception:  # whatever an object of the user's raises, such as a number of 5,000 digits
-        return f"a {type(value).__name__}"
+        return f"a value of type {type(value).__name__}"

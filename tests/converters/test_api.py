@@ -131,7 +131,7 @@ COLUMNS = {"user": "u", "item": "i", "time": "t"}
         ("lfm1b", {"window": 0}, "--window 0: need a whole number from 1 up"),
         ("lfm1b", {"window": True}, "--window True: need a whole number"),
         ("lfm1b", {"window": 2.0}, "--window 2.0: need a whole number"),
-        ("lfm1b", {"window": 10**5000}, "--window a int: need a whole number"),
+        ("lfm1b", {"window": 10**5000}, "--window a value of type int: need a whole number"),
         ("lfm1b", {"since": 2009}, "--from 2009: need a date"),
         ("lfm1b", {"overwrite": 1}, "--overwrite 1: need True or False"),
         ("lfm1b", {"seed": 2**32}, "--seed 4294967296: need a whole number from 0 to 4294967295"),
