@@ -107,9 +107,9 @@ def convert(
         "min_user_plays": min_user_plays,
         "min_item_plays": min_item_plays,
     }
-    values = {key: value for key, value in {**shared, **options}.items() if value is not None}
     chosen = find_source(source)
-    _check_known(source, chosen, options)
+    _check_names(source, chosen, options)
+    values = {key: value for key, value in {**shared, **options}.items() if value is not None}
     own = read_options(chosen.options, values)
     output, selection = read_options(Output, values), _read_selection(values, own)
     with _conversion_errors(), Ledger() as ledger:
@@ -120,7 +120,8 @@ def convert(
     return Conversion(target, statistics)
 
 
-def _check_known(source: str, chosen: Source[Any], options: Mapping[str, object]) -> None:
+def _check_names(source: str, chosen: Source[Any], options: Mapping[str, object]) -> None:
+    """Check that a source has all options that ``convert`` does not name itself."""
     own = options_of(chosen.options)
     known = [*own, *options_of(Selection), *options_of(Output)]
     for name in options:
@@ -130,18 +131,20 @@ def _check_known(source: str, chosen: Source[Any], options: Mapping[str, object]
 
 
 def _read_selection(values: Mapping[str, object], own: object) -> Selection:
-    """Read what to keep; an option that the source has itself says nothing here, but for its seed."""
+    """Read what to keep from the values that are not the source's own; its seed is that of samples, too."""
     others = {name: value for name, value in values.items() if name not in vars(own)}
     seed = {"seed": own.seed} if hasattr(own, "seed") else {}
     return read_options(Selection, {**others, **seed})
 
 
 def _raw_path(source: str, chosen: Source[Any], raw: str | os.PathLike[str] | None) -> Path:
-    if chosen.raw and raw is None:
-        raise ConversionError(f"{source} needs RAW: {chosen.raw}")
-    if raw is not None and not chosen.raw:
+    if raw is None:
+        if chosen.raw:
+            raise ConversionError(f"{source} needs RAW: {chosen.raw}")
+        return Path()
+    if not chosen.raw:
         raise ConversionError(f"{source} reads nothing: RAW must be None, not {shown(raw)}")
-    return _path(raw or "", "RAW")
+    return _path(raw, "RAW")
 
 
 def _path(path: str | os.PathLike[str], what: str) -> Path:

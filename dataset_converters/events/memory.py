@@ -18,7 +18,10 @@ class MemoryLog:
     Codes count from 0 in the order in which the raw data first names the users and items.
 
     Args:
-        chunks: All events in raw order.
+        chunks: All events in raw order, at least one chunk.
+
+    Attributes:
+        chunks: The same.
     """
 
     def __init__(self, chunks: list[Chunk]) -> None:

@@ -156,6 +156,7 @@ def test_mistakes_are_refused_in_one_line(tmp_path: Path, source: Any, options: 
         ("lfm1b", None, "out", "lfm1b needs RAW: LFM-1b_LEs.txt, or its folder"),
         ("simulate", "raw", "out", "simulate reads nothing: RAW must be None, not 'raw'"),
         ("lfm1b", 5, "out", "RAW 5 is no path"),
+        ("lfm1b", 0, "out", "RAW 0 is no path"),
         ("lfm1b", "raw", None, "OUT None is no path"),
         ("lfm1b", "a\0b", "out", "null character"),
         ("lfm1b", "nowhere", "out", "no file nowhere"),
