@@ -1,4 +1,7 @@
-"""A million events at a time: texts become codes, and each text is kept once."""
+"""A million events at a time: texts become codes, and each text is kept once.
+
+Shapes: P plays; see docs/glossary.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The made-up catalogue of the simulator: artists, their tracks, genres and release days."""
+"""The made-up catalogue of the simulator: artists, their tracks, genres and release days.
+
+Shapes: N tracks, A artists; see docs/glossary.md.
+"""
 
 from __future__ import annotations
 

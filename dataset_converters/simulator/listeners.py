@@ -1,4 +1,7 @@
-"""The made-up listeners of the simulator: how much, when and what they like to play."""
+"""The made-up listeners of the simulator: how much, when and what they like to play.
+
+Shapes: U users, P plays; see docs/glossary.md.
+"""
 
 from __future__ import annotations
 

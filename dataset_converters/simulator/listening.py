@@ -1,4 +1,7 @@
-"""What the simulator's listeners play, one step of all users at a time."""
+"""What the simulator's listeners play, one step of all users at a time.
+
+Shapes: P plays; see docs/glossary.md.
+"""
 
 from __future__ import annotations
 
