@@ -17,13 +17,10 @@ import json
 import multiprocessing
 import resource
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stdout
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +29,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from dataset_converters.__main__ import main as convert
+from dataset_converters import convert
 from dataset_converters.common.ledger import Ledger
 from dataset_converters.simulator.simulate import SimulateOptions, read_events
 
@@ -306,17 +303,16 @@ def plain_write(rows: Iterator[Row], out: Path) -> int:
     return count
 
 
-WORDS = {"table": ["--user", "user", "--item", "item", "--time", "time"]}
+OPTIONS = {"table": {"user": "user", "item": "item", "time": "time"}}
+"""What a source needs to know about its dump."""
+
 SOURCES = ("lastfm1k", "yandex", "lfm1b", "table", "music4all_onion", "listenbrainz", "yambda", "parquet")
 
 
 def measure_converter(source: str, path: Path, out: Path) -> int:
-    """Run the command line, and return the rows it wrote."""
-    with redirect_stdout(StringIO()) as printed:
-        code = convert([source, str(path), str(out), "--name", "x", *WORDS.get(source, [])])
-    if code:
-        sys.exit(f"{source}: {printed.getvalue()}")
-    return int(json.loads((out / "x" / "x.stats.json").read_text())["rows"]["written"])
+    """Convert, and return the rows written."""
+    made = convert(source, path, out, name="x", **OPTIONS.get(source, {}))
+    return int(made.statistics["rows"]["written"])
 
 
 def measure_plain(source: str, path: Path, out: Path) -> int:
@@ -329,15 +325,15 @@ def make_dump(source: str, folder: Path, rows: int) -> Path:
     return Path(globals()[f"dump_{source}"](folder, rows))
 
 
-def in_own_process(run: Callable[..., Any], *words: Any) -> dict[str, Any]:
+def in_own_process(run: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
     """Run a function in a fresh process: its result, seconds and peak of resident memory."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_report, run, words).result()
+        return pool.submit(_report, run, arguments).result()
 
 
-def _report(run: Callable[..., Any], words: tuple[Any, ...]) -> dict[str, Any]:
+def _report(run: Callable[..., Any], arguments: tuple[Any, ...]) -> dict[str, Any]:
     begin = time.perf_counter()
-    result = run(*words)
+    result = run(*arguments)
     seconds = time.perf_counter() - begin
     used = resource.getrusage(resource.RUSAGE_SELF)
     cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss // 1024
@@ -347,8 +343,8 @@ def _report(run: Callable[..., Any], words: tuple[Any, ...]) -> dict[str, Any]:
 def benchmark(source: str, folder: Path, rows: int, plain_rows: int) -> dict[str, Any]:
     """Measure one source and its plain program, one after the other."""
     small, large = folder / "small", folder / "large"
-    for place in (small, large):
-        place.mkdir(parents=True)
+    for dumps in (small, large):
+        dumps.mkdir(parents=True)
     small_path = in_own_process(make_dump, source, small, plain_rows)["result"]
     path = in_own_process(make_dump, source, large, rows)["result"]
     plain = in_own_process(measure_plain, source, small_path, small)
@@ -382,13 +378,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="default: 20 million for lastfm1k, else 5 million")
     parser.add_argument("--plain-rows", type=int, default=1_000_000, help="for the plain program")
     parser.add_argument("--sources", default=",".join(SOURCES))
-    given = parser.parse_args()
-    if given.folder:
-        given.folder.mkdir(parents=True, exist_ok=True)
-    for source in given.sources.split(","):
-        rows = given.rows or (20_000_000 if source == "lastfm1k" else 5_000_000)
-        with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-            line = benchmark(source, Path(folder) / source, rows, given.plain_rows)
+    arguments = parser.parse_args()
+    if arguments.folder:
+        arguments.folder.mkdir(parents=True, exist_ok=True)
+    for source in arguments.sources.split(","):
+        rows = arguments.rows or (20_000_000 if source == "lastfm1k" else 5_000_000)
+        with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+            line = benchmark(source, Path(folder) / source, rows, arguments.plain_rows)
         print(json.dumps(line), flush=True)
 
 

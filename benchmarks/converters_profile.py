@@ -22,10 +22,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
-from converters import WORDS, in_own_process, make_dump
+from converters import OPTIONS, in_own_process, make_dump
 
-from dataset_converters.__main__ import _parser
 from dataset_converters.common.ledger import Ledger
+from dataset_converters.common.options import read_options
 from dataset_converters.common.schema import EVENTS
 from dataset_converters.events.chunks import encode_chunk, in_order
 from dataset_converters.events.cleaning import clean_events
@@ -45,9 +45,9 @@ def stages(source: str, path: Path, out: Path) -> dict[str, float]:
         yield
         seconds[name] = round(time.process_time() - begin, 2)
 
-    given = _parser().parse_args([source, str(path), str(out), *WORDS.get(source, [])])
+    options = read_options(SOURCES[source].options, OPTIONS.get(source, {}))
     with Ledger() as ledger:
-        log = SOURCES[source].open(given, ledger)
+        log = SOURCES[source].open(path, options, ledger)
         with step("read and parse"):
             batches = list(log.batches)
         with step("clean"):
@@ -122,14 +122,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--sources", default="yandex,lfm1b,yambda,listenbrainz,table")
     parser.add_argument("--floor", action="store_true")
-    given = parser.parse_args()
-    for source in given.sources.split(","):
+    arguments = parser.parse_args()
+    for source in arguments.sources.split(","):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            path = in_own_process(make_dump, source, folder, given.rows)["result"]
+            path = in_own_process(make_dump, source, folder, arguments.rows)["result"]
             line: dict[str, Any] = {"source": source}
             line["cpu_seconds"] = in_own_process(stages, source, path, folder)["result"]
-            for tool, run in FLOORS.items() if given.floor and source == "yandex" else ():
+            for tool, run in FLOORS.items() if arguments.floor and source == "yandex" else ():
                 measured = in_own_process(run, path, folder)
                 line[f"floor_{tool}"] = {key: round(measured[key], 1) for key in ("seconds", "cpu_seconds")}
         print(json.dumps(line), flush=True)

@@ -7,8 +7,8 @@ import gzip
 import io
 import json
 import tarfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,7 @@ class Dump:
         file: Name of the file.
         line: Makes a line from user, item, time as text and time in seconds, as texts.
         header: First line, empty if the format has none.
-        words: Options that the source needs.
+        options: What the source needs, by option.
         delimiter: Between fields, empty for JSON.
         iso: Whether the format's times are ISO texts.
     """
@@ -88,12 +88,12 @@ class Dump:
     file: str
     line: Callable[[str, str, str, str], str]
     header: str = ""
-    words: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
     delimiter: str = "\t"
     iso: bool = False
 
     def row(self, user: str = "ann", item: str = "t1", time: str | None = None) -> str:
-        """Make one line; ``time`` is whatever stands in the format's time field."""
+        """Make one line; ``time`` goes into the format's time field as it is."""
         iso, seconds = ("2009-05-04T23:08:57Z", "1241478537") if time is None else (time, time)
         return self.line(user, item, iso, seconds)
 
@@ -144,7 +144,7 @@ DUMPS = [
         "plays.csv",
         lambda user, item, iso, seconds: f"x,{item},{user},{iso}",
         "extra,song,who,when",
-        ("--user", "who", "--item", "song", "--time", "when"),
+        {"user": "who", "item": "song", "time": "when"},
         ",",
         iso=True,
     ),
@@ -153,7 +153,7 @@ DUMPS = [
         "plays.tsv",
         lambda user, item, iso, seconds: f"{user}\t{item}\t{seconds}",
         "who\tsong\twhen",
-        ("--user", "who", "--item", "song", "--time", "when"),
+        {"user": "who", "item": "song", "time": "when"},
     ),
 ]
 """The text formats."""
@@ -186,7 +186,7 @@ def tar_gz(files: dict[str, bytes]) -> bytes:
 
 
 def write(folder: Path, dump: Dump, text: str | bytes | None = None) -> Path:
-    """Write the dump, or another text in its place."""
+    """Write the dump, or another text instead."""
     data = dump.text() if text is None else text
     path = folder / dump.file
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -194,10 +194,10 @@ def write(folder: Path, dump: Dump, text: str | bytes | None = None) -> Path:
     return path
 
 
-def convert(path: Path, dump: Dump, out: Path, *words: object) -> int:
+def convert(path: Path, dump: Dump, out: Path, *arguments: object) -> int:
     """Run the command line; the data set is called x."""
-    given = [dump.source, path, out, "--name", "x", *dump.words, *words]
-    return main([str(word) for word in given])
+    options = [f"--{name}={value}" for name, value in dump.options.items()]
+    return main([str(part) for part in (dump.source, path, out, "--name", "x", *options, *arguments)])
 
 
 def inter(out: Path) -> list[str]:
@@ -207,19 +207,19 @@ def inter(out: Path) -> list[str]:
 every_dump = pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: f"{dump.source}-{dump.file}")
 
 
-def fill(store: EventStore, events: list, batch_rows: int) -> None:
+def batches_of(events: list, batch_rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield events, tuples in the order of the schema, as record batches."""
     for begin in range(0, len(events), batch_rows):
         columns = zip(*events[begin : begin + batch_rows])
         arrays = [pa.array(column, field.type) for column, field in zip(columns, EVENTS)]
-        store.append(pa.RecordBatch.from_arrays(arrays, schema=EVENTS))
-    store.index()
+        yield pa.RecordBatch.from_arrays(arrays, schema=EVENTS)
 
 
-def ordered(store: EventStore, **words: object) -> list:
+def ordered(store: EventStore, **settings: object) -> list:
     """Return all events as tuples, in the order in which they are written."""
     users, items = store.names("user").to_pylist(), store.names("item").to_pylist()
     rows = []
-    for group in store.groups(**words):
+    for group in store.groups(**settings):
         plays = in_order(group)
         columns = (plays.user, plays.item, plays.time_us, plays.rating)
         rows += [(users[u], items[i], t, r) for u, i, t, r in zip(*(column.tolist() for column in columns))]

@@ -1,1 +1,1 @@
-"""What all rooms share: events and their contract, the ledger of rows, arrays, tokens, errors."""
+"""What all packages share: sources and their options, the ledger of rows, arrays, tokens, errors."""

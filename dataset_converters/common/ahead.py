@@ -10,13 +10,15 @@ from typing import TypeVar
 from dataset_converters.common.ledger import Draft, Ledger
 
 Block = TypeVar("Block")
-Given = TypeVar("Given")
+Thing = TypeVar("Thing")
 Made = TypeVar("Made")
 
 _THREADS = 2
 
 
-def map_ahead(function: Callable[[Given], Made], things: Iterable[Given]) -> Iterator[Made]:
+def map_ahead(
+    function: Callable[[Thing], Made], things: Iterable[Thing], threads: int = _THREADS
+) -> Iterator[Made]:
     """Yield what a function makes of each thing, working on a few of them ahead.
 
     NumPy and Arrow let go of Python's lock while they compute, so threads are enough.
@@ -24,12 +26,13 @@ def map_ahead(function: Callable[[Given], Made], things: Iterable[Given]) -> Ite
     Args:
         function: Called in other threads.
         things: Asked for in this one.
+        threads: How many others; as many things are worked on while the next one is asked for.
     """
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[Made]] = deque()
         for thing in things:
             waiting.append(pool.submit(function, thing))
-            if len(waiting) > _THREADS:
+            if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -9,8 +9,6 @@ import pyarrow.compute as pc
 
 from dataset_converters.reading.column_types import is_text
 
-_DASH = " \u2013 "
-
 
 def count_true(mask: pa.Array) -> int:
     """Return how many entries of a boolean column are true."""
@@ -37,7 +35,7 @@ def decode(column: pa.Array) -> pa.Array:
 
 
 def is_utf8(column: pa.Array) -> pa.Array | None:
-    """Return where a string column is null or UTF-8; ``None`` if everywhere, or if it holds no strings."""
+    """Return where a string column is null or UTF-8; ``None`` if everywhere, or if it is none."""
     if column.type != pa.string():
         return None
     try:
@@ -64,13 +62,6 @@ def as_texts(column: pa.Array) -> pa.Array:
         except pa.ArrowInvalid:
             raise pa.ArrowInvalid("a column of ids holds fractions: need whole numbers or text") from None
     return column.cast(pa.string())
-
-
-def join_names(artist: pa.Array, track: pa.Array) -> pa.Array:
-    """Name items "artist – track"; null where either is missing or empty."""
-    joined = pc.binary_join_element_wise(artist, track, _DASH)
-    missing = pc.or_(is_blank(artist), is_blank(track))
-    return pc.if_else(missing, pa.scalar(None, pa.string()), joined)
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -1,10 +1,11 @@
-"""The one exception that the command line turns into a line of text."""
+"""The one exception of all mistakes in the input, and what its messages are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
-_MOST_NAMES, _LONGEST_NAME = 20, 60
+_MOST_NAMES, _LONGEST_NAME, _LONGEST_VALUE = 20, 60, 200
 
 
 class ConversionError(Exception):
@@ -16,3 +17,17 @@ def listing(names: Sequence[str]) -> str:
     shown = [repr(name[:_LONGEST_NAME]) for name in names[:_MOST_NAMES]]
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more:,} more" if more else "") or "nothing"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a hint at the known name nearest to a wrong one, to be added to a message; else nothing."""
+    near = difflib.get_close_matches(str(name)[:_LONGEST_NAME], list(known), n=1, cutoff=0.7)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it, cut off where it is long."""
+    try:
+        return repr(value)[:_LONGEST_VALUE]
+    except Exception:  # whatever an object of the user's raises, such as a number of 5,000 digits
+        return f"a value of type {type(value).__name__}"

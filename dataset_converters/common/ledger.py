@@ -18,7 +18,7 @@ class Ledger:
     """Counts rows from the raw file to the written one, and keeps the lines that were no rows.
 
     Attributes:
-        rows_read: Events found in the raw data, good or bad.
+        rows_read: Events in the raw data, good or bad.
         dropped: Events left out, by reason.
         notes: What was changed or noticed without dropping an event, with its count.
         examples: The first few rejected lines, shortened.
@@ -39,7 +39,7 @@ class Ledger:
             self._rejects.close()
 
     def read(self, rows: int) -> None:
-        """Count events found in the raw data."""
+        """Count events of the raw data."""
         self.rows_read += rows
 
     def drop(self, reason: str, rows: int, otherwise: str = "") -> None:
@@ -57,7 +57,7 @@ class Ledger:
             self.dropped[reason] += rows
 
     def reject(self, reason: str, lines: Iterable[bytes]) -> None:
-        """Count lines that are no rows as dropped, and keep them as they stand."""
+        """Count lines that are no rows as dropped, and keep them as they are."""
         for line in lines:
             if self._rejects is None:
                 # Removed when the ledger closes.
@@ -79,7 +79,7 @@ class Ledger:
         return self._rejects
 
     def note(self, text: str, count: int) -> None:
-        """Count something worth telling that drops no event."""
+        """Count something worth a note that drops no event."""
         if count:
             self.notes[text] += count
 

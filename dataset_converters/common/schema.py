@@ -1,14 +1,15 @@
-"""The output contract: what a source hands over and which RecBole fields are written."""
+"""What a source hands over, and which RecBole fields are written."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from dataset_converters.common.errors import ConversionError
+from dataset_converters.common.progress import Progress
 
 EVENTS = pa.schema(
     [
@@ -31,32 +32,28 @@ LARGEST_RATING = 1e9
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
-@dataclass
-class Progress:
-    """How far the reading is: ``done`` in [0, 1], 0 while nobody knows."""
-
-    done: float = 0.0
+def no_users() -> None:
+    """Return that there are no features of users."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class RawLog:
-    """What a source read, or will read, from the raw data.
+    """A raw log, opened.
 
     Attributes:
         batches: Record batches with the columns of ``EVENTS``, consumed once. String columns after
             those describe the item; an item's first event counts.
         items: Features of items, first column ``item_id``; ``None`` where the source has none.
-        users: Features of users, first column ``user_id``; likewise. An archive may hold them
-            behind the events, so this is complete only when ``batches`` are consumed.
-        newest_first: Whether events of one user and time stand in the raw data with the later one
-            first.
-        made_up: Whether times may lie in the future.
+        users: Returns the features of users, first column ``user_id``, likewise. An archive may have
+            them behind the events, so it is called when ``batches`` are consumed.
+        newest_first: Whether of events of one user and time the raw data has the later one first.
+        made_up: Whether times may be in the future.
         progress: Kept up to date by ``batches``.
     """
 
     batches: Iterable[pa.RecordBatch]
     items: pa.Table | None = None
-    users: pa.Table | None = None
+    users: Callable[[], pa.Table | None] = no_users
     newest_first: bool = False
     made_up: bool = False
     progress: Progress = field(default_factory=Progress)
@@ -76,7 +73,7 @@ def check_name(name: str) -> str:
     """Return the name of the data set if it can serve as folder, file and RecBole name.
 
     Raises:
-        ConversionError: It holds anything but ASCII letters, digits, ``_``, ``-`` and ``.``.
+        ConversionError: It has anything but ASCII letters, digits, ``_``, ``-`` and ``.``.
     """
     if not _NAME.fullmatch(name):
         raise ConversionError(

@@ -1,4 +1,4 @@
-"""Make any id or name safe to stand in a tab separated file.
+"""Make any id or name safe in a tab separated file.
 
 RecBole reads its files with pandas' defaults: a field that begins with a quote swallows what
 follows, and words such as ``null`` or ``NA`` become missing values. Other readers use no quoting at
@@ -25,11 +25,11 @@ _CANDIDATE = r'["% \x00-\x1f\x{7f}-\x{9f}\x{2028}\x{2029}]'
 
 
 def escape_token(text: str, in_list: bool = False) -> str:
-    """Percent-encode what a RecBole file cannot hold.
+    """Percent-encode what has a meaning of its own in a RecBole file.
 
     Args:
         text: A non-empty id or name.
-        in_list: Whether it stands in a space separated list, where its own spaces must go too.
+        in_list: Whether it is part of a space separated list, where its own spaces must go too.
 
     Returns:
         The token. Different texts give different tokens.

@@ -1,1 +1,1 @@
-"""Events between reading and writing: cleaned, held in memory or on disk, selected, ordered."""
+"""Events between reading and writing: cleaned, kept in memory or on disk, selected, ordered."""

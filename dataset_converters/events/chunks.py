@@ -1,4 +1,7 @@
-"""A million events at a time: texts become numbers, and each text is kept once."""
+"""A million events at a time: texts become codes, and each text is kept once.
+
+Shapes: P plays; see docs/glossary.md.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,11 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Plays:
-    """Events as columns, ``[N]``.
+    """Events as columns, ``[P]``.
 
     Attributes:
-        user: Number of each user.
-        item: Number of each item.
+        user: Code of each user, a whole number from 0.
+        item: Code of each item, likewise.
         time_us: Microseconds since 1970.
         rating: Ratings.
     """
@@ -43,11 +46,11 @@ class Plays:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Events whose users and items are numbered by their first appearance in this chunk.
+    """Events whose users and items are coded by their first appearance in this chunk.
 
     Attributes:
         plays: The events in raw order.
-        texts: For ``user`` and ``item`` a table with the column ``text``, the token of each number;
+        texts: For ``user`` and ``item`` a table with the column ``text``, the token of each code;
             for items also what the first event says about them.
     """
 
@@ -61,7 +64,7 @@ class Chunk:
 
 
 def encode_chunk(batches: list[pa.RecordBatch]) -> Chunk:
-    """Number the users and items of batches.
+    """Code the users and items of batches.
 
     Args:
         batches: Columns of ``schema.EVENTS`` without nulls, and texts about the item behind them.
@@ -81,8 +84,8 @@ def first_rows(codes: npt.NDArray[Any], count: int) -> Longs:
     return first
 
 
-def number_texts(texts: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
-    """Return the number of each text, by first appearance, and the distinct texts by number."""
+def code_texts(texts: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
+    """Return the code of each text, by first appearance, and the distinct texts by code."""
     encoded = texts.dictionary_encode()
     codes = [np.zeros(0, np.int32), *(chunk.indices.to_numpy() for chunk in encoded.chunks)]
     dictionary = encoded.chunk(0).dictionary if encoded.num_chunks else pa.array([], texts.type)
@@ -90,8 +93,8 @@ def number_texts(texts: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
 
 
 def _encode(table: pa.Table, kind: str, about: list[str]) -> tuple[Ints, pa.Table]:
-    """Return the number of each row's text, and the texts by number with what is said about them."""
-    codes, texts = number_texts(table[kind])
+    """Return the code of each row's text, and the texts by code with what is said about them."""
+    codes, texts = code_texts(table[kind])
     columns = {"text": escape_tokens(texts)}
     if about:
         first = pa.array(first_rows(codes, len(texts)))

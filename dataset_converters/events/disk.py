@@ -1,8 +1,8 @@
-"""Events on disk: selecting, and ordering more than memory holds."""
+"""Events on disk: selecting, and ordering more than fits into memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +35,18 @@ _EVENTS = """
 class DiskLog:
     """A DuckDB table of events in a file of its own.
 
-    Insert all chunks, call ``index`` once, and then select, count and read. From then on the
-    table ``events`` has the columns seq, user, item, time_us and rating, where users and items are
-    numbers that count from 0 in the order in which the raw data first names them.
+    The table ``events`` has the columns seq, user, item, time_us and rating, where users and items are
+    codes that count from 0 in the order in which the raw data first names them.
 
     Args:
+        chunks: All events in raw order, at least one chunk.
         folder: Where the database and its overflow files go; the caller removes it.
         memory_limit: What DuckDB may use before it sorts on disk.
     """
 
-    def __init__(self, folder: Path, memory_limit: str = "1GB") -> None:
+    def __init__(self, chunks: Iterable[Chunk], folder: Path, memory_limit: str = "1GB") -> None:
         self.rows = 0
-        self._texts = {"user": 0, "item": 0}
-        self._about: list[str] | None = None
+        self._about: list[str] = []
         self._connection = duckdb.connect(
             str(folder / "events.duckdb"),
             config={
@@ -56,42 +55,15 @@ class DiskLog:
                 "preserve_insertion_order": "false",
             },
         )
-        self._connection.execute("SET enable_progress_bar = false")  # it would go to standard output
-        self._connection.execute(
-            'CREATE TABLE arrivals (seq BIGINT, "user" BIGINT, item BIGINT, time_us BIGINT, rating DOUBLE)'
-        )
-        self._connection.execute('CREATE TABLE user_texts (number BIGINT, "text" VARCHAR)')
+        try:
+            self._fill(chunks)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
-
-    def insert(self, chunk: Chunk) -> None:
-        """Take a chunk, behind those before."""
-        if self._about is None:
-            self._about = chunk.texts["item"].column_names[1:]
-            more = "".join(f', "{name}" VARCHAR' for name in self._about)
-            self._connection.execute(f'CREATE TABLE item_texts (number BIGINT, "text" VARCHAR{more})')
-        plays = chunk.plays
-        columns = {
-            "seq": np.arange(self.rows, self.rows + len(plays)),
-            "user": plays.user + np.int64(self._texts["user"]),
-            "item": plays.item + np.int64(self._texts["item"]),
-            "time_us": plays.time_us,
-            "rating": plays.rating,
-        }
-        self._insert("arrivals", pa.table(columns))
-        self.rows += len(plays)
-        for kind, texts in chunk.texts.items():
-            numbers = np.arange(self._texts[kind], self._texts[kind] + len(texts))
-            self._insert(f"{kind}_texts", texts.add_column(0, "number", pa.array(numbers)))
-            self._texts[kind] += len(texts)
-
-    def index(self) -> None:
-        """Number users and items; nothing can be inserted any more."""
-        for kind in ("user", "item"):
-            self._connection.execute(_CODES.format(kind=kind))
-        self._connection.execute(_EVENTS)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Return all rows of a query over the table ``events``."""
@@ -111,14 +83,14 @@ class DiskLog:
         return deleted
 
     def names(self, kind: str) -> pa.Array:
-        """Return the token of each user or item by its number, with or without events."""
+        """Return the token of each user or item by its code, with or without events."""
         reader = self._read(f'SELECT "text" FROM {kind}s ORDER BY code', 100_000)  # noqa: S608  # our own names and whole numbers
         chunks = [batch.column(0).cast(pa.large_string()) for batch in reader]  # together they may pass 2 GB
         return pa.concat_arrays(chunks) if chunks else pa.array([], pa.large_string())
 
     def about(self, kind: str) -> pa.Table:
         """Return what the events say about each user or item that has any; first column: its token."""
-        texts = (self._about or []) if kind == "item" else []
+        texts = self._about if kind == "item" else []
         more = "".join(f', "{name}"' for name in texts)
         sql = (
             f'SELECT {kind}s."text" AS {kind}_id{more} FROM {kind}s '  # noqa: S608  # our own names and whole numbers
@@ -132,7 +104,7 @@ class DiskLog:
         """Yield the events of some users after another, users in rising order, all of a user at once.
 
         Args:
-            newest_first: Whether of two events of one user and microsecond the one that stands
+            newest_first: Whether of two events of one user and microsecond the one
                 later in the raw data comes first.
             rows: Size of a group, about.
 
@@ -141,23 +113,48 @@ class DiskLog:
         """
         seq = "seq DESC" if newest_first else "seq"
         sql = f'SELECT "user", item, time_us, rating FROM events ORDER BY "user", time_us, {seq}'  # noqa: S608  # our own names and whole numbers
-        held: list[pa.RecordBatch] = []
+        cut_user: list[pa.RecordBatch] = []
         for batch in self._read(sql, rows):
             user = batch.column(0).to_numpy()
             cut = int(np.searchsorted(user, user[-1])) if len(user) else 0
             if cut:
-                yield _plays([*held, batch.slice(0, cut)])
-                held = []
-            elif held and held[-1].column(0)[0] != batch.column(0)[0]:
-                yield _plays(held)
-                held = []
-            held.append(batch.slice(cut))
-        if held:
-            yield _plays(held)
+                yield _plays([*cut_user, batch.slice(0, cut)])
+                cut_user = []
+            elif cut_user and cut_user[-1].column(0)[0] != batch.column(0)[0]:
+                yield _plays(cut_user)
+                cut_user = []
+            cut_user.append(batch.slice(cut))
+        if cut_user:
+            yield _plays(cut_user)
+
+    def _fill(self, chunks: Iterable[Chunk]) -> None:
+        """Insert one chunk after the other, and then code users and items."""
+        self._connection.execute("SET enable_progress_bar = false")  # it would go to standard output
+        texts = {"user": 0, "item": 0}
+        for chunk in chunks:
+            plays = chunk.plays
+            columns = {
+                "seq": np.arange(self.rows, self.rows + len(plays)),
+                "user": plays.user + np.int64(texts["user"]),
+                "item": plays.item + np.int64(texts["item"]),
+                "time_us": plays.time_us,
+                "rating": plays.rating,
+            }
+            self._insert("arrivals", pa.table(columns))
+            self.rows += len(plays)
+            self._about = chunk.texts["item"].column_names[1:]
+            for kind, table in chunk.texts.items():
+                numbers = np.arange(texts[kind], texts[kind] + len(table))
+                self._insert(f"{kind}_texts", table.add_column(0, "number", pa.array(numbers)))
+                texts[kind] += len(table)
+        for kind in texts:
+            self._connection.execute(_CODES.format(kind=kind))
+        self._connection.execute(_EVENTS)
 
     def _insert(self, table: str, rows: pa.Table) -> None:
         self._connection.register("arriving", rows)
-        self._connection.execute(f"INSERT INTO {table} SELECT * FROM arriving")  # noqa: S608  # our own names and whole numbers
+        self._connection.execute(f"CREATE TABLE IF NOT EXISTS {table} AS FROM arriving LIMIT 0")
+        self._connection.execute(f"INSERT INTO {table} FROM arriving")
         self._connection.unregister("arriving")
 
     def _read(self, sql: str, batch_rows: int) -> pa.RecordBatchReader:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
 
-from dataset_converters.common.errors import ConversionError
 from dataset_converters.common.ledger import Ledger
+from dataset_converters.common.options import Option
+from dataset_converters.common.readers import one_of, read_moment, read_switch, whole_number
 from dataset_converters.events.disk import DiskLog
 from dataset_converters.events.store import EventStore
 
@@ -24,26 +26,32 @@ class Selection:
     """What to keep; by default everything.
 
     Attributes:
-        since_us: Microseconds since 1970 of the earliest event to keep.
-        until_us: Events from here on go.
+        drop_duplicates: Whether of events alike in user, item, time and rating the first one stays.
+        since: Microseconds since 1970 of the earliest event to keep.
+        until: Events from here on go.
         users: Size of a random sample of the users.
+        seed: Of both samples.
         sample_items: Size of a sample of the items.
         sampling: One of ``SAMPLINGS``.
-        seed: Of both samples.
         min_user_plays: Users with fewer events go.
-        min_item_plays: Items with fewer events go; with ``min_user_plays`` until both hold (k-core).
-        drop_duplicates: Whether of events alike in user, item, time and rating the first one stays.
+        min_item_plays: Items with fewer events go; with ``min_user_plays`` until none is left (k-core).
     """
 
-    since_us: int | None = None
-    until_us: int | None = None
-    users: int | None = None
-    sample_items: int | None = None
-    sampling: str = "proportional"
-    seed: int = 27
-    min_user_plays: int = 0
-    min_item_plays: int = 0
-    drop_duplicates: bool = False
+    drop_duplicates: Annotated[bool, Option(read_switch, "keep one of rows alike in all")] = False
+    since: Annotated[int | None, Option(read_moment, "first moment to keep, UTC", "DATE", flag="--from")] = (
+        None
+    )
+    until: Annotated[int | None, Option(read_moment, "first moment to leave out, UTC", "DATE")] = None
+    users: Annotated[int | None, Option(whole_number(1), "random sample of N users", "N")] = None
+    seed: Annotated[int, Option(whole_number(0, 2**32 - 1), "of the samples", "N")] = 27
+    sample_items: Annotated[int | None, Option(whole_number(1), "sample of N items", "N")] = None
+    sampling: Annotated[
+        str, Option(one_of(*SAMPLINGS), "how to draw items", f"{{{','.join(SAMPLINGS)}}}")
+    ] = "proportional"
+    min_user_plays: Annotated[int, Option(whole_number(), "fewest plays of a user", "N")] = 0
+    min_item_plays: Annotated[
+        int, Option(whole_number(), "fewest plays of an item; with both, the k-core", "N")
+    ] = 0
 
     @property
     def is_all(self) -> bool:
@@ -66,10 +74,10 @@ def select_events(store: EventStore, selection: Selection, ledger: Ledger) -> No
 def _delete_unselected(store: DiskLog, selection: Selection, ledger: Ledger) -> None:
     if selection.drop_duplicates:
         ledger.drop("duplicate: user, item, time and rating of an earlier row", store.delete(_REPEATED))
-    if selection.since_us is not None:
-        ledger.drop("time before --from", store.delete(f"time_us < {selection.since_us:d}"))
-    if selection.until_us is not None:
-        ledger.drop("time at or after --until", store.delete(f"time_us >= {selection.until_us:d}"))
+    if selection.since is not None:
+        ledger.drop("time before --from", store.delete(f"time_us < {selection.since:d}"))
+    if selection.until is not None:
+        ledger.drop("time at or after --until", store.delete(f"time_us >= {selection.until:d}"))
     if selection.users is not None:
         codes = _sample_users(store, selection.users, selection.seed, ledger)
         ledger.drop("user not in the sample of --users", store.keep_listed("user", codes))
@@ -101,11 +109,8 @@ def _sample_items(store: DiskLog, selection: Selection, ledger: Ledger) -> pa.Ar
         shuffled = items.tolist()
         random.Random(selection.seed).shuffle(shuffled)  # noqa: S311  # a sample, which a seed must give again
         return pa.array(shuffled[:size])
-    if selection.sampling == "proportional":
-        shares = counts / counts.sum()
-        generator = np.random.RandomState(selection.seed)
-        return pa.array(generator.choice(items, size, replace=False, p=shares))
-    raise ConversionError(f"--sampling {selection.sampling!r}: use one of {', '.join(SAMPLINGS)}")
+    generator = np.random.RandomState(selection.seed)
+    return pa.array(generator.choice(items, size, replace=False, p=counts / counts.sum()))
 
 
 def _keep_core(store: DiskLog, selection: Selection, ledger: Ledger) -> None:

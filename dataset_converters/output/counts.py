@@ -19,14 +19,13 @@ class GroupCounts:
 
     Attributes:
         per_user: Plays of each user.
-        items: Numbers of the items of all plays.
+        items: Codes of the items of all plays.
         pairs: Distinct pairs of user and item.
         positive_pairs: Those with a rating above 0.
         positive_plays: Plays with a rating above 0.
         distinct: Plays without those alike in user, item, time and rating to another.
         times: First and last time, microseconds since 1970.
-        ratings: Plays of each rating; empty if there are more than ``MOST_RATINGS``.
-        many_ratings: Whether there are.
+        ratings: Plays of each rating; ``None`` if there are more than ``MOST_RATINGS``.
     """
 
     per_user: Longs
@@ -36,22 +35,20 @@ class GroupCounts:
     positive_plays: int
     distinct: int
     times: tuple[int, int]
-    ratings: dict[float, int]
-    many_ratings: bool
+    ratings: dict[float, int] | None
 
 
 class Counts:
     """Counts of a whole data set, the sum of its groups.
 
     Args:
-        items: How many numbers of items there are.
+        items: How many codes of items there are.
     """
 
     def __init__(self, items: int) -> None:
         self._per_user: list[Longs] = []
         self._per_item: Longs = np.zeros(items, np.int64)
-        self._ratings: Counter[float] = Counter()
-        self._many_ratings = False
+        self._ratings: Counter[float] | None = Counter()
         self.pairs = self.positive_pairs = self.positive_plays = self.distinct = 0
         self.times: tuple[int, ...] = ()  # first and last
 
@@ -59,10 +56,7 @@ class Counts:
         """Add a group of users that were not there before."""
         self._per_user.append(group.per_user)
         np.add.at(self._per_item, group.items, 1)
-        self._many_ratings |= group.many_ratings
-        if not self._many_ratings:
-            self._ratings.update(group.ratings)
-            self._many_ratings = len(self._ratings) > MOST_RATINGS
+        self._ratings = _add_ratings(self._ratings, group.ratings)
         self.pairs += group.pairs
         self.positive_pairs += group.positive_pairs
         self.positive_plays += group.positive_plays
@@ -83,7 +77,7 @@ class Counts:
     @property
     def ratings(self) -> dict[float, int] | None:
         """Plays of each rating, rising; ``None`` if there are more than ``MOST_RATINGS``."""
-        return None if self._many_ratings else dict(sorted(self._ratings.items()))
+        return None if self._ratings is None else dict(sorted(self._ratings.items()))
 
 
 def count_group(plays: Plays) -> GroupCounts:
@@ -95,7 +89,6 @@ def count_group(plays: Plays) -> GroupCounts:
     users = np.flatnonzero(np.diff(plays.user, prepend=-1))
     positive = plays.rating > 0
     pairs, positive_pairs = _count_pairs(plays, positive)
-    ratings = _count_ratings(plays.rating)
     return GroupCounts(
         per_user=np.diff(users, append=len(plays)),
         items=plays.item,
@@ -104,8 +97,7 @@ def count_group(plays: Plays) -> GroupCounts:
         positive_plays=int(np.count_nonzero(positive)),
         distinct=len(plays) - _count_alike(plays),
         times=(int(plays.time_us.min()), int(plays.time_us.max())),
-        ratings=ratings or {},
-        many_ratings=ratings is None,
+        ratings=_count_ratings(plays.rating),
     )
 
 
@@ -149,3 +141,11 @@ def _count_ratings(ratings: npt.NDArray[np.float64]) -> dict[float, int] | None:
         counts[float(rating)] = len(rest) - len(other)
         rest = other
     return counts
+
+
+def _add_ratings(counts: Counter[float] | None, more: dict[float, int] | None) -> Counter[float] | None:
+    """Add counts of ratings, ``None`` if there are too many ratings."""
+    if counts is None or more is None:
+        return None
+    both = counts + Counter(more)
+    return both if len(both) <= MOST_RATINGS else None

@@ -10,24 +10,18 @@ import pyarrow.types as pt
 from dataset_converters.common.arrays import count_true, decode, is_utf8
 from dataset_converters.common.ledger import Ledger
 from dataset_converters.common.tokens import escape_tokens
-from dataset_converters.reading.column_types import is_text
+from dataset_converters.reading.column_types import is_list, is_text
 
 # RecBole on pandas 3 cannot read an empty field as a list; a single space is a list of nothing.
 _EMPTY_LIST = " "
 _UNPLAYED = {"item": "items of the catalogue never played", "user": "users without plays"}
 
 
-def item_features(table: pa.Table, items: pa.Array, ledger: Ledger) -> pa.Table:
-    """Prepare the ``.item`` file; see ``match_features``.
+def match_features(table: pa.Table, tokens: pa.Array, kind: str, ledger: Ledger) -> pa.Table:
+    """Prepare a ``.item`` or ``.user`` file: one row for each token of the ``.inter`` file, no other.
 
     RecBole counts every item of ``.item`` as part of the catalogue and drops plays of items that it
     lacks, so items never played are left out and items without features get empty fields.
-    """
-    return match_features(table, items, "item", ledger)
-
-
-def match_features(table: pa.Table, tokens: pa.Array, kind: str, ledger: Ledger) -> pa.Table:
-    """Prepare a ``.item`` or ``.user`` file: one row for each token of the ``.inter`` file, no other.
 
     Args:
         table: Features, first column raw ids.
@@ -81,7 +75,7 @@ def feature_fields(ids: pa.Array, columns: dict[str, pa.ChunkedArray], kind: str
 
 def _readable(column: pa.Array) -> tuple[pa.Array, int]:
     """Return a column with plain strings, null where a text is not UTF-8, and how many are not."""
-    if _is_list(column.type):
+    if _is_any_list(column.type):
         values, lost = _readable(pc.list_flatten(column))
         return _like(column, values), lost
     column = decode(column)
@@ -92,7 +86,7 @@ def _readable(column: pa.Array) -> tuple[pa.Array, int]:
 
 
 def _like(lists: pa.Array, values: pa.Array) -> pa.Array:
-    """Return lists of the same lengths that hold other values; null lists become empty."""
+    """Return lists of the same lengths with other values; null lists become empty."""
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
     return pa.ListArray.from_arrays(offsets, values)
@@ -113,7 +107,7 @@ def _to_field(name: str, column: pa.Array, padding: int) -> tuple[str, pa.Array]
 
 
 def _recbole_type(kind: pa.DataType) -> str | None:
-    if _is_list(kind):
+    if _is_any_list(kind):
         inner = _recbole_type(kind.value_type)
         if pt.is_integer(kind.value_type) or inner == "token":
             return "token_seq"  # numbers in a list name things, as genres do
@@ -125,8 +119,8 @@ def _recbole_type(kind: pa.DataType) -> str | None:
     return "float" if pt.is_integer(kind) or pt.is_floating(kind) else None
 
 
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind))
+def _is_any_list(kind: pa.DataType) -> bool:
+    return is_list(kind) or bool(pt.is_fixed_size_list(kind))
 
 
 def _texts(column: pa.Array, kind: str, in_list: bool = False) -> pa.Array:

@@ -16,7 +16,7 @@ SUFFIXES = (".inter", ".item", ".user", ".yaml", ".stats.json", ".rejects")
 """Files of a data set that a new conversion replaces. Without the first one there is no data set."""
 
 _LOCK = "lock"
-_TRIES, _PAUSE = 20, 0.05  # another process may hold a folder for an instant, to clean it away
+_TRIES, _PAUSE = 20, 0.05  # another process may lock a folder for an instant, to clean it away
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def new_folder(out: Path, name: str, overwrite: bool) -> Iterator[Path]:
         The folder to fill.
 
     Raises:
-        ConversionError: ``out/name`` already holds a data set or is being written, or a file is in
+        ConversionError: ``out/name`` is a data set already or is being written, or a file is in
             the way.
     """
     target = out / name
@@ -100,10 +100,10 @@ def _remove_remains(out: Path) -> None:
 
 @contextmanager
 def _claimed(folder: Path, busy: str, tries: int) -> Iterator[Path]:
-    """Hold a folder that no other process holds: empty at the beginning, removed at the end.
+    """Lock a folder for this process: empty at the beginning, removed at the end.
 
     Raises:
-        ConversionError: Another process holds it.
+        ConversionError: Another process has locked it.
     """
     lock = _lock(folder, busy, tries)
     try:

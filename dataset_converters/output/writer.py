@@ -60,7 +60,7 @@ def write_features(path: Path, table: pa.Table) -> None:
 
 
 def write_properties(path: Path, window: int) -> None:
-    """Write the property file that tells RecBole what the fields are.
+    """Write the property file, from which RecBole learns what the fields are.
 
     Args:
         path: The file.

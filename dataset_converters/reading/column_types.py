@@ -1,4 +1,4 @@
-"""Which column types can hold users, items, times, events and ratings."""
+"""Which column types fit users, items, times, events and ratings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TEXTS = ("string", "large_string", "string_view", "binary", "large_binary", "bi
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Return whether a column holds texts, dictionary-encoded or not."""
+    """Return whether a column has texts, dictionary-encoded or not."""
     return str(_plain(kind)) in _TEXTS
 
 
@@ -23,21 +23,26 @@ def is_id(kind: pa.DataType) -> bool:
     return bool(is_text(kind) or pt.is_integer(kind) or pt.is_floating(kind) or whole or pt.is_null(kind))
 
 
+def is_list(kind: pa.DataType) -> bool:
+    """Return whether a column has lists whose lengths vary."""
+    return bool(pt.is_list(kind) or pt.is_large_list(kind))
+
+
 def check_type(file: str, role: str, name: str, kind: pa.DataType) -> None:
-    """Check that a column can hold what it is to hold.
+    """Check that a column's type fits its role.
 
     Args:
-        file: Name of the file, for the complaint.
+        file: Name of the file, for the message.
         role: ``user``, ``item``, ``time``, ``event``, ``rating`` or ``percentage``.
         name: The column.
         kind: Its type.
 
     Raises:
-        ConversionError: It cannot.
+        ConversionError: It does not.
     """
-    fits, words = _ROLES[role]
+    fits, needed = _ROLES[role]
     if not fits(_plain(kind)):
-        raise ConversionError(f"{file}: column {name!r} has type {kind}, which is no {role}: need {words}")
+        raise ConversionError(f"{file}: column {name!r} has type {kind}, which is no {role}: need {needed}")
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

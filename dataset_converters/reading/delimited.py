@@ -14,6 +14,9 @@ from dataset_converters.common.ahead import each_block
 from dataset_converters.common.errors import ConversionError
 from dataset_converters.common.ledger import Ledger
 
+ToEvents = Callable[[list[pa.Array], Ledger], pa.RecordBatch]
+"""Makes a batch of events from columns of strings, and counts what it leaves out."""
+
 _MOST_FIELDS, _LONGEST_HEADER = 10_000, 1 << 20
 
 
@@ -24,7 +27,7 @@ class Dialect:
     Attributes:
         columns: Number of fields.
         delimiter: One character.
-        quoted: Whether fields may stand in ``"``; else quotes are characters like any other.
+        quoted: Whether fields may be enclosed in ``"``; else quotes are characters like any other.
     """
 
     columns: int
@@ -43,7 +46,7 @@ def split_header(blocks: Iterator[bytes], ledger: Ledger) -> tuple[bytes, Iterat
 
     Args:
         blocks: Whole lines.
-        ledger: Counts the empty lines before the first one, which stand where a row could.
+        ledger: Counts the empty lines before the first one as rows dropped.
     """
     for block in blocks:
         text = block.lstrip(b" \r\n")
@@ -92,7 +95,7 @@ def check_header(header: bytes, dialect: Dialect, time_column: int, name: str) -
     Args:
         header: The first line.
         dialect: How lines are cut.
-        time_column: Number of the field that holds digits in every line but this.
+        time_column: Index of the field that has digits in every line but this.
         name: The file's name.
 
     Raises:
@@ -113,7 +116,7 @@ def read_delimited(
     blocks: Iterable[bytes],
     dialect: Dialect,
     wanted: Sequence[int],
-    to_events: Callable[[list[pa.Array], Ledger], pa.RecordBatch],
+    to_events: ToEvents,
     ledger: Ledger,
 ) -> Iterator[pa.RecordBatch]:
     """Parse lines; count each as read, and reject those that are no rows.
@@ -124,7 +127,7 @@ def read_delimited(
     Args:
         blocks: Whole lines.
         dialect: How they are cut.
-        wanted: Numbers of the columns to return, from 0.
+        wanted: Indices of the columns to return.
         to_events: Makes a batch from the wanted columns as strings; called in other threads.
         ledger: Counts lines and keeps the rejects.
 
@@ -139,7 +142,7 @@ def read_delimited(
         lines = lines if good is block else good.count(b"\n")
         for part in _parse(good, lines, dialect, wanted, draft):
             if part.num_rows:
-                columns = [part.column(str(number)).combine_chunks() for number in wanted]
+                columns = [part.column(str(index)).combine_chunks() for index in wanted]
                 yield to_events(columns, draft)
 
     return each_block(read, blocks, ledger)
@@ -245,15 +248,15 @@ def _read_csv(block: bytes, dialect: Dialect, wanted: Sequence[int], rejects: li
         ignore_empty_lines=True,  # one field of nothing is not a row
         invalid_row_handler=keep,
     )
-    names = [str(number) for number in range(dialect.columns)]
-    convert = _all_texts(dialect.columns, [str(number) for number in wanted])
+    names = [str(index) for index in range(dialect.columns)]
+    convert = _all_texts(dialect.columns, [str(index) for index in wanted])
     # Several blocks are read at once, so a thread for each is enough.
     read = pa_csv.ReadOptions(column_names=names, block_size=1 << 22, use_threads=False)
     return pa_csv.read_csv(pa.BufferReader(block), read, parse, convert)
 
 
 def _all_texts(columns: int, wanted: Sequence[str] = ()) -> pa_csv.ConvertOptions:
-    names = [str(number) for number in range(columns)] + [f"f{number}" for number in range(columns)]
+    names = [str(index) for index in range(columns)] + [f"f{index}" for index in range(columns)]
     return pa_csv.ConvertOptions(
         include_columns=list(dict.fromkeys(wanted)),
         column_types=dict.fromkeys(names, pa.string()),

@@ -1,4 +1,4 @@
-"""Find the raw file of a source: given itself, in a folder, or in an archive."""
+"""Find the raw file of a source: itself, in a folder, or in an archive."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from dataset_converters.common.errors import ConversionError
 from dataset_converters.common.ledger import Ledger
-from dataset_converters.common.schema import Progress
+from dataset_converters.common.progress import Progress
 from dataset_converters.reading.streams import RawFile, is_tar, is_there, tar_members
 
 _PACKED = ("", ".gz", ".bz2", ".zst")
@@ -18,7 +18,7 @@ def find_raw(raw: Path, names: Sequence[str]) -> Path:
     """Return the file to read: ``raw`` itself, or the first of ``names`` in that folder.
 
     Args:
-        raw: What the user gave.
+        raw: RAW of the command line.
         names: File names, tried in order, each also packed.
 
     Raises:
@@ -39,7 +39,7 @@ def open_members(path: Path, names: Sequence[str], progress: Progress) -> Iterat
     Args:
         path: An archive, or a file that is taken for the first of ``names``.
         names: Names in the archive, the first one needed.
-        progress: Told how much is read.
+        progress: Updated with how much is read.
 
     Yields:
         The name from ``names``, and what to read before the next is asked for.
@@ -51,12 +51,12 @@ def open_members(path: Path, names: Sequence[str], progress: Progress) -> Iterat
         with RawFile(path, progress) as stream:
             yield names[0], stream
         return
-    found = []
+    seen = []
     for name, member in tar_members(path, progress):
         if name in names:
-            found.append(name)
+            seen.append(name)
             yield name, member
-    if names[0] not in found:
+    if names[0] not in seen:
         raise ConversionError(f"{path} is an archive without {names[0]}")
 
 

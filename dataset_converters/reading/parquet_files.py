@@ -1,4 +1,4 @@
-"""Parquet files: their schema, their rows and their texts, with every complaint naming the file."""
+"""Parquet files: their schema, their rows and their texts, with every message naming the file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from dataset_converters.common.arrays import count_true, decode, is_utf8
 from dataset_converters.common.errors import ConversionError
 from dataset_converters.common.ledger import Ledger
-from dataset_converters.common.schema import Progress
+from dataset_converters.common.progress import Progress
 from dataset_converters.reading.streams import is_there
 
 
@@ -23,10 +23,10 @@ def naming(path: Path, as_what: str = "") -> Iterator[None]:
 
     Args:
         path: The file.
-        as_what: What cannot be read, behind those words.
+        as_what: Goes behind "cannot be read" in the message.
 
     Raises:
-        ConversionError: The file is no parquet, is damaged, or holds values that do not fit.
+        ConversionError: The file is no parquet, is damaged, or has values that do not fit.
     """
     try:
         yield
@@ -62,7 +62,7 @@ def read_rows(path: Path, columns: Sequence[str], rows: int, progress: Progress)
         path: A parquet file.
         columns: Columns to read.
         rows: Size of a batch.
-        progress: Told how much is read.
+        progress: Updated with how much is read.
 
     Raises:
         ConversionError: The file is damaged.

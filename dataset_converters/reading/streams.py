@@ -10,7 +10,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from dataset_converters.common.errors import ConversionError
-from dataset_converters.common.schema import Progress
+from dataset_converters.common.progress import Progress
 
 _CODECS = {".gz": "gzip", ".tgz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".zstd": "zstd"}
 _BLOCK = 1 << 22  # small enough for memory to be used again instead of asked for
@@ -23,7 +23,7 @@ class RawFile:
 
     Args:
         path: The file.
-        progress: Told how much of the file is read.
+        progress: Updated with how much of the file is read.
 
     Raises:
         ConversionError: There is no such file; or, while reading, the data is cut off or no
@@ -93,7 +93,7 @@ def line_blocks(stream: Any, name: str, size: int = _BLOCK) -> Iterator[bytes]:
 
     Args:
         stream: Anything with ``read(size)``.
-        name: What to call it in a complaint.
+        name: What to call it in a message.
         size: Bytes of a block; it is longer where a line is.
 
     Yields:

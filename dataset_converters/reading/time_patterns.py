@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from dataset_converters.common.errors import ConversionError
 
-_WORDS = ("auto", "iso", "s", "ms", "us", "ns")
+_NAMED = ("auto", "iso", "s", "ms", "us", "ns")
 # What the C library and Python read alike, and what is short for it. Others mislead: %Z is passed over,
 # %s depends on the machine's zone, %G, %U and %V come to nothing; and Arrow may crash on an empty pattern.
 _DIRECTIVES = "YymdbBaAHIMSpz%"
@@ -24,15 +24,15 @@ def check_form(form: str) -> str:
     """Return a format of times as ``times.parse_times`` and ``pattern_times`` use it.
 
     Raises:
-        ConversionError: It is neither one of the words nor a pattern that says year, month and day.
+        ConversionError: It is neither one of the named formats nor a pattern that says year, month and day.
     """
-    if form in _WORDS:
+    if form in _NAMED:
         return form
     full = re.sub("%(.)", lambda match: _SHORT.get(match[1], match[0]), form, flags=re.DOTALL)
     used = {match[1] for match in re.finditer("%(.?)", full, re.DOTALL)}
     strange = [f"%{letter}" for letter in sorted(used - set(_DIRECTIVES))]
     if len(full) > _LONGEST_FORM or not full.isprintable():
-        fault = "too long, or holds characters that cannot be printed"
+        fault = "too long, or has characters that cannot be printed"
     elif strange:
         fault = f"{strange[0]} is not understood; use %{', %'.join([*_DIRECTIVES, *_SHORT])}"
     elif not (used & set("Yy") and used & set("mbB") and "d" in used):
@@ -41,7 +41,7 @@ def check_form(form: str) -> str:
         fault = "%I needs %p, which says which half of the day"
     else:
         return full
-    advice = f"give {', '.join(_WORDS)} or a pattern such as '%d.%m.%Y %H:%M'"
+    advice = f"give {', '.join(_NAMED)} or a pattern such as '%d.%m.%Y %H:%M'"
     raise ConversionError(f"--time-format {form[:_LONGEST_FORM]!r}: {fault}; {advice}")
 
 

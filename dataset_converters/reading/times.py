@@ -55,7 +55,7 @@ def column_times(column: pa.Array, form: str) -> pa.Array:
         Microseconds, int64, rounded down; null where there is no time.
 
     Raises:
-        pyarrow.ArrowException: The type holds no times.
+        pyarrow.ArrowException: Times cannot have that type.
     """
     if pt.is_timestamp(column.type):
         return timestamps_us(column)
@@ -86,7 +86,7 @@ def _divide_down(numbers: pa.Array, by: int) -> pa.Array:
 
 
 def _scaled(numbers: pa.Array, per_second: int) -> pa.Array:
-    """Return numbers of a unit as microseconds; what no year can hold stays far outside."""
+    """Return numbers of a unit as microseconds; what is outside all years stays far outside."""
     if pt.is_integer(numbers.type) and per_second <= 1_000_000:
         factor = 1_000_000 // per_second
         near = np.int64(_FAR) // factor

@@ -1,4 +1,7 @@
-"""The made-up catalogue of the simulator: artists, their tracks, genres and release days."""
+"""The made-up catalogue of the simulator: artists, their tracks, genres and release days.
+
+Shapes: N tracks, A artists; see docs/glossary.md.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ _LARGEST_EXTRA = 38  # tracks that the most productive artist has beyond two
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Tracks stand artist by artist, in the running order of the artist's records.
+    """Tracks are sorted by artist, in the running order of the artist's records.
 
     Attributes:
         artist: Artist of each track, ``[N]``.

@@ -1,4 +1,7 @@
-"""The made-up listeners of the simulator: how much, when and what they like to play."""
+"""The made-up listeners of the simulator: how much, when and what they like to play.
+
+Shapes: U users, P plays; see docs/glossary.md.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ class Listeners:
         plays: Plays of each user, falling, ``[U]``.
         start: Where each user's plays begin in arrays of all plays, and their end: ``[U + 1]``.
         favourites: Favourite artists, roughly in the order they are taken up, ``[U, FAVOURITES]``.
-        explores: Chance that a play is a discovery once the user knows the place, ``[U]``.
+        explores: Chance that a play is a discovery once the user knows enough tracks, ``[U]``.
         continues: Chance to go on with the next track of the same artist, ``[U]``.
         forgets: Exponent d of the recency law for replays, ``[U]``.
         opens: Whether a play opens a session, ``[P]``.

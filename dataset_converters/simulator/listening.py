@@ -1,4 +1,7 @@
-"""What the simulator's listeners play, one step of all users at a time."""
+"""What the simulator's listeners play, one step of all users at a time.
+
+Shapes: P plays; see docs/glossary.md.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +37,8 @@ class Listening:
         self._memory = np.zeros(2 * plays, dtype=np.int32)
         self._known: Ints = np.zeros(users, dtype=np.int64)
         self._last: Ints = np.zeros(users, dtype=np.int64)
-        # Place in the memory that the last play was taken from, -1 if it was no replay.
-        self._place: Ints = np.full(users, -1, dtype=np.int64)
+        # Position in the memory that the last play was taken from, -1 if it was no replay.
+        self._replayed: Ints = np.full(users, -1, dtype=np.int64)
 
     def run(self) -> None:
         """Make all plays."""
@@ -55,10 +58,10 @@ class Listening:
         row = listeners.start[:active] + step
         uniform = self._rng.random((7, active))
         known = self._known[:active]
-        place = self._replayed_place(uniform[:3], known)
+        position = self._replayed_position(uniform[:3], known)
         explores = listeners.explores[:active]
         replays = (uniform[3] * (known + 8.0) < (1 - explores) * known) & (known > 0)
-        memory = self._memory[2 * listeners.start[:active] + np.maximum(place, 0)]
+        memory = self._memory[2 * listeners.start[:active] + np.maximum(position, 0)]
         tracks = np.where(replays, memory, self._discover(row, uniform[4:6], active))
         goes_on = ~listeners.opens[row] & (uniform[0] < listeners.continues[:active])
         tracks = np.where(goes_on, self._catalogue.following(self._last[:active]), tracks)
@@ -67,20 +70,20 @@ class Listening:
         unreleased = self._catalogue.release[tracks] > today
         first = self._catalogue.start[self._catalogue.artist[tracks]]
         tracks = np.where(unreleased, first, tracks)
-        self._place[:active] = np.where(replays, place, -1)
+        self._replayed[:active] = np.where(replays, position, -1)
         self._remember(row, tracks, _rate(uniform[6], replays, goes_on), active)
 
-    def _replayed_place(self, uniform: Floats, known: Ints) -> Ints:
-        """Draw a place in each memory: the one after the last replay, or one by recency.
+    def _replayed_position(self, uniform: Floats, known: Ints) -> Ints:
+        """Draw a position in each memory: the one after the last replay, or one by recency.
 
-        A place ``age`` entries back has a chance in proportion to ``age ** -d``, so a track's
+        A position ``age`` entries back has a chance in proportion to ``age ** -d``, so a track's
         chance grows with the number of its plays and shrinks with their age.
         """
         active = len(known)
         power = 1 - self._listeners.forgets[:active]
         age = (((known + 1.0) ** power - 1) * uniform[1] + 1) ** (1 / power)
         drawn = known - np.clip(np.floor(age).astype(np.int64), 1, np.maximum(known, 1))
-        after = self._place[:active] + 1
+        after = self._replayed[:active] + 1
         resumes = (after > 0) & (after < known) & (uniform[2] < 0.35)
         return np.where(resumes, after, drawn)
 

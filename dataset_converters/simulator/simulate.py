@@ -1,16 +1,20 @@
-"""Source ``simulate``: a made-up listening log. ``docs/datasets.md`` tells the story in words."""
+"""Source ``simulate``: a made-up listening log. ``docs/datasets.md`` describes how it is made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
 
 from dataset_converters.common.errors import ConversionError
 from dataset_converters.common.ledger import Ledger
+from dataset_converters.common.options import Option
+from dataset_converters.common.readers import whole_number
 from dataset_converters.common.schema import EVENTS, RawLog
+from dataset_converters.common.source import Source
 from dataset_converters.simulator.catalogue import Catalogue, Floats, Ints, make_catalogue
 from dataset_converters.simulator.listeners import make_listeners, play_times
 from dataset_converters.simulator.listening import Listening
@@ -23,11 +27,11 @@ _BATCH = 200_000
 class SimulateOptions:
     """Size of the log and seed; the same options give the same log everywhere."""
 
-    users: int = 160
-    items: int = 1_000
-    plays: int = 20_000
-    days: int = 180
-    seed: int = 2024
+    users: Annotated[int, Option(whole_number(1), "users to make up", "N")] = 160
+    items: Annotated[int, Option(whole_number(2), "items to make up", "N")] = 1_000
+    plays: Annotated[int, Option(whole_number(1), "plays to make up, at least 5 a user", "N")] = 20_000
+    days: Annotated[int, Option(whole_number(1), "length of the log", "N")] = 180
+    seed: Annotated[int, Option(whole_number(), "of the log and the samples", "N")] = 2024
 
 
 def read_events(options: SimulateOptions, ledger: Ledger) -> RawLog:
@@ -41,14 +45,13 @@ def read_events(options: SimulateOptions, ledger: Ledger) -> RawLog:
         Events user by user, each user's in order of time; features of the items.
 
     Raises:
-        ConversionError: A size is too small to simulate anything.
+        ConversionError: There are fewer than 5 plays a user.
     """
-    for name, least in (("users", 1), ("items", 2), ("days", 1), ("plays", 5 * options.users)):
-        given = getattr(options, name)
-        if given < least:
-            raise ConversionError(f"--{name} {given} is too small: need at least {least}")
-    if options.seed < 0:
-        raise ConversionError(f"--seed {options.seed} is negative: need 0 or more")
+    least = 5 * options.users
+    if options.plays < least:
+        raise ConversionError(
+            f"--plays {options.plays} is too small: need at least {least}, 5 for each of --users"
+        )
     rng = np.random.Generator(np.random.PCG64(options.seed))
     catalogue = make_catalogue(rng, options.items, options.days)
     listeners = make_listeners(rng, catalogue, options.users, options.plays, options.days)
@@ -96,3 +99,8 @@ def _features(catalogue: Catalogue, item_ids: pa.Array) -> pa.Table:
             "duration": pa.array(catalogue.seconds.astype(np.int64)),
         }
     )
+
+
+SOURCE = Source(
+    "a made-up listening log", "", SimulateOptions, lambda _, options, ledger: read_events(options, ledger)
+)

@@ -1,1 +1,1 @@
-"""One kind of raw log a module, each with a function ``read_events``."""
+"""One kind of raw log a module, each with its ``SOURCE``."""

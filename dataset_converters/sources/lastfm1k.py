@@ -10,29 +10,30 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataset_converters.common.arrays import count_true, is_blank, join_names, keep
+from dataset_converters.common.arrays import count_true, is_blank, keep
 from dataset_converters.common.ledger import Ledger
-from dataset_converters.common.schema import EVENT_RATINGS, Progress, RawLog, events_batch
+from dataset_converters.common.progress import Progress
+from dataset_converters.common.schema import EVENT_RATINGS, RawLog, events_batch
+from dataset_converters.common.source import Source
 from dataset_converters.reading.delimited import Dialect, read_delimited
 from dataset_converters.reading.locate import find_raw, open_members
-from dataset_converters.reading.streams import is_there, line_blocks
+from dataset_converters.reading.streams import RawFile, is_there, line_blocks
 from dataset_converters.reading.times import parse_times
+from dataset_converters.sources.item_key import ItemKeyOptions
 
 PLAYS = "userid-timestamp-artid-artname-traid-traname.tsv"
 PROFILES = "userid-profile.tsv"
-ITEM_KEYS = ("mbid", "name")
 
 _PLAY = Dialect(columns=6)
 _PROFILE = Dialect(columns=5)
 
 
-def read_events(raw: Path, item_key: str, ledger: Ledger) -> RawLog:
+def read_events(raw: Path, options: ItemKeyOptions, ledger: Ledger) -> RawLog:
     """Open the TSV, plain or packed, or the archive that it comes in.
 
     Args:
         raw: The TSV, ``lastfm-dataset-1K.tar.gz``, or a folder with either.
-        item_key: ``mbid`` names items by the track's MusicBrainz id and drops plays without one;
-            ``name`` names them "artist – track".
+        options: How to name items.
         ledger: Counts lines.
 
     Returns:
@@ -42,34 +43,42 @@ def read_events(raw: Path, item_key: str, ledger: Ledger) -> RawLog:
         ConversionError: A file is missing, cut off or no such file.
     """
     path = find_raw(raw, (PLAYS, "lastfm-dataset-1K.tar"))
-    log = RawLog((), newest_first=True)
-    log.batches = _batches(path, item_key, log, ledger)
-    return log
+    reader = _Reader(path, options, ledger)
+    return RawLog(reader.batches(), users=reader.users, newest_first=True, progress=reader.progress)
 
 
-def _batches(path: Path, item_key: str, log: RawLog, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-    for name, stream in open_members(path, (PLAYS, PROFILES), log.progress):
-        if name == PROFILES:
-            log.users = _read_profiles(stream, ledger)
-            continue
-        blocks = line_blocks(stream, path.name)
-        yield from read_delimited(blocks, _PLAY, range(_PLAY.columns), partial(_events, item_key), ledger)
-    profiles = path.parent / PROFILES
-    if log.users is None and is_there(profiles):
-        for _, stream in open_members(profiles, (PROFILES,), Progress()):
-            log.users = _read_profiles(stream, ledger)
+class _Reader:
+    """One pass over the plays, and over the profiles where they come."""
+
+    def __init__(self, path: Path, options: ItemKeyOptions, ledger: Ledger) -> None:
+        self.progress = Progress()
+        self._path, self._options, self._ledger = path, options, ledger
+        self._profiles: pa.Table | None = None
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the events, and read the profiles in the archive or in the file beside the plays."""
+        to_events = partial(_events, self._options)
+        for name, stream in open_members(self._path, (PLAYS, PROFILES), self.progress):
+            if name == PROFILES:
+                self._profiles = _read_profiles(stream, self._ledger)
+            else:
+                blocks = line_blocks(stream, self._path.name)
+                yield from read_delimited(blocks, _PLAY, range(_PLAY.columns), to_events, self._ledger)
+        beside = self._path.parent / PROFILES
+        if self._profiles is None and is_there(beside):
+            with RawFile(beside, Progress()) as stream:
+                self._profiles = _read_profiles(stream, self._ledger)
+
+    def users(self) -> pa.Table | None:
+        """Return the profiles, once ``batches`` are consumed."""
+        return self._profiles
 
 
-def _events(item_key: str, columns: list[pa.Array], ledger: Ledger) -> pa.RecordBatch:
+def _events(options: ItemKeyOptions, columns: list[pa.Array], ledger: Ledger) -> pa.RecordBatch:
     user, time, artist_id, artist, track_id, track = columns
-    if item_key == "mbid":
-        item = track_id
-        unnamed = is_blank(track_id)
-        reason = "no MusicBrainz id of the track (--item-key name keeps such plays)"
-    else:
-        item = join_names(artist, track)
-        unnamed = pc.is_null(item)
-        reason = "no name of the artist or the track"
+    without_mbid = "no MusicBrainz id of the track (--item-key name keeps such plays)"
+    item, reason = options.name_items(track_id, artist, track, without_mbid)
+    unnamed = is_blank(item)
     rating = pa.repeat(EVENT_RATINGS["play"], len(user))
     times = parse_times(time, "iso")
     batch = events_batch(user, item, times, rating, artist=artist, track=track, artist_id=artist_id)
@@ -94,3 +103,6 @@ def _read_profiles(stream: Any, ledger: Ledger) -> pa.Table:
     age = table["age"]
     ages = pc.if_else(pc.match_substring_regex(age, r"^[0-9]{1,3}$"), age, pa.scalar(None, pa.string()))
     return table.set_column(2, "age", ages.cast(pa.int64()))
+
+
+SOURCE = Source("Last.fm-1K", "TSV, archive, or folder with it", ItemKeyOptions, read_events)

@@ -14,13 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataset_converters.common.ahead import each_block
-from dataset_converters.common.arrays import count_true, is_blank, join_names, keep
+from dataset_converters.common.arrays import count_true, is_blank, keep
 from dataset_converters.common.ledger import Ledger
-from dataset_converters.common.schema import EVENT_RATINGS, Progress, RawLog, events_batch
+from dataset_converters.common.progress import Progress, read_each
+from dataset_converters.common.schema import EVENT_RATINGS, RawLog, events_batch
+from dataset_converters.common.source import Source
 from dataset_converters.reading.delimited import reject_suspects
 from dataset_converters.reading.locate import list_files
 from dataset_converters.reading.streams import RawFile, line_blocks
 from dataset_converters.reading.times import parse_times
+from dataset_converters.sources.item_key import ItemKeyOptions
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".listens")
 
@@ -46,7 +49,7 @@ _PATHS = [
     "$.track_metadata.additional_info.recording_mbid",
 ]
 # DuckDB's parser takes line by line and says which lines are no JSON. Arrow's own reader dies of a
-# line that holds nothing but `null`.
+# line that is nothing but `null`.
 _CAREFUL = f"""
     SELECT json IS NOT NULL AND json_type(json) = 'OBJECT', listen.listened_at, listen.user_name,
            listen.track_metadata.artist_name, listen.track_metadata.track_name,
@@ -64,13 +67,12 @@ _QUICK = f"""
 _QUICK_IS_RIGHT = """SELECT json_extract_string('{"a": null}', '$.a') IS NULL"""
 
 
-def read_events(raw: Path, item_key: str, ledger: Ledger) -> RawLog:
+def read_events(raw: Path, options: ItemKeyOptions, ledger: Ledger) -> RawLog:
     """Open a file of listens, plain or packed, or a folder of such files.
 
     Args:
         raw: The file or folder.
-        item_key: ``mbid`` names items by the recording's MusicBrainz id and drops listens without
-            one; ``name`` names them "artist – track".
+        options: How to name items.
         ledger: Counts lines.
 
     Returns:
@@ -81,26 +83,26 @@ def read_events(raw: Path, item_key: str, ledger: Ledger) -> RawLog:
     """
     progress = Progress()
     paths = list_files(raw, SUFFIXES, ledger)
-    return RawLog(_batches(paths, item_key, progress, ledger), progress=progress)
+    return RawLog(_batches(paths, options, progress, ledger), progress=progress)
 
 
 def _batches(
-    paths: list[Path], item_key: str, progress: Progress, ledger: Ledger
+    paths: list[Path], options: ItemKeyOptions, progress: Progress, ledger: Ledger
 ) -> Iterator[pa.RecordBatch]:
     with duckdb.connect(config={"memory_limit": "1GB"}) as connection:
         connection.execute("SET enable_progress_bar = false")  # it would go to standard output
         quick: bool = connection.execute(_QUICK_IS_RIGHT).fetchall()[0][0]
-        read = partial(_read, connection, quick, item_key)
-        for number, path in enumerate(paths):
-            within = Progress()
+        read = partial(_read, connection, quick, options)
+
+        def read_file(path: Path, within: Progress) -> Iterator[pa.RecordBatch]:
             with RawFile(path, within) as stream:
-                for batch in each_block(read, line_blocks(stream, path.name, _BLOCK), ledger):
-                    progress.done = (number + within.done) / len(paths)
-                    yield batch
+                yield from each_block(read, line_blocks(stream, path.name, _BLOCK), ledger)
+
+        yield from read_each(paths, read_file, progress)
 
 
 def _read(
-    connection: Any, quick: bool, item_key: str, block: bytes, ledger: Ledger
+    connection: Any, quick: bool, options: ItemKeyOptions, block: bytes, ledger: Ledger
 ) -> Iterator[pa.RecordBatch]:
     ledger.read(block.count(b"\n"))
     lines = _split(reject_suspects(block, ledger))
@@ -109,7 +111,7 @@ def _read(
         good, *columns = _fields(own, quick and pc.all(pc.starts_with(lines, "{")).as_py())
     bad = lines.filter(pc.invert(good)).to_pylist()
     ledger.reject("line is no JSON object", (line.encode("utf-8") for line in bad))
-    yield _events(item_key, good, columns, ledger)
+    yield _events(options, good, columns, ledger)
 
 
 def _fields(connection: Any, quick: bool) -> list[pa.Array]:
@@ -126,12 +128,12 @@ def _table(result: Any) -> pa.Table:
     return (getattr(result, "to_arrow_table", None) or result.arrow)()
 
 
-def _events(item_key: str, good: pa.Array, columns: list[pa.Array], ledger: Ledger) -> pa.RecordBatch:
+def _events(
+    options: ItemKeyOptions, good: pa.Array, columns: list[pa.Array], ledger: Ledger
+) -> pa.RecordBatch:
     time, user, artist, track, mbid = columns
-    if item_key == "mbid":
-        item, reason = mbid, "no MusicBrainz id of the recording (--item-key name keeps such listens)"
-    else:
-        item, reason = join_names(artist, track), "no name of the artist or the track"
+    without_mbid = "no MusicBrainz id of the recording (--item-key name keeps such listens)"
+    item, reason = options.name_items(mbid, artist, track, without_mbid)
     unnamed = pc.and_(good, is_blank(item))
     ledger.drop(reason, count_true(unnamed))
     rating = pa.repeat(EVENT_RATINGS["play"], len(item))
@@ -150,3 +152,6 @@ def _split(block: bytes) -> pa.Array:
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+SOURCE = Source("ListenBrainz", "JSON lines, or a folder of them", ItemKeyOptions, read_events)

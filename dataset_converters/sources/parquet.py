@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataset_converters.common.arrays import as_texts, count_true, decode, is_utf8
 from dataset_converters.common.ledger import Ledger
-from dataset_converters.common.schema import EVENT_RATINGS, EVENTS, Progress, RawLog
+from dataset_converters.common.options import Option
+from dataset_converters.common.progress import Progress
+from dataset_converters.common.readers import one_of
+from dataset_converters.common.schema import EVENT_RATINGS, EVENTS, RawLog
+from dataset_converters.common.source import Source
 from dataset_converters.reading.parquet_files import naming, parquet_schema, read_rows
-from dataset_converters.reading.ratings import rate_events
+from dataset_converters.reading.ratings import rate_events, read_ratings
 from dataset_converters.reading.times import timestamps_us
 from dataset_converters.sources.parquet_layout import FieldOptions, Layout, find_layout
 from dataset_converters.sources.tracks import Tracks, read_tracks
@@ -31,19 +36,27 @@ _SIZE = "size_of_actions"
 
 
 @dataclass(frozen=True)
-class ParquetOptions:
+class ParquetOptions(FieldOptions):
     """How to read the files.
 
     Attributes:
-        fields: Names of columns and struct fields, where they cannot be found.
         ratings: Rating of each action; other actions are dropped.
-        keep_unknown_tracks: Whether plays of tracks that ``tracks.parquet`` lacks stay, under the
-            item id ``index-N``.
+        unknown_tracks: ``keep`` plays of tracks that ``tracks.parquet`` lacks, under the item id
+            ``index-N``, or ``drop`` them.
     """
 
-    fields: FieldOptions
-    ratings: dict[str, float]
-    keep_unknown_tracks: bool = True
+    ratings: Annotated[
+        dict[str, float],
+        Option(
+            read_ratings,
+            "rating of each action; other actions are dropped; default: 1=1,2=2,-1=-1,-2=-2, "
+            "that is play, like, skip, dislike",
+            "ACTION=RATING,...",
+        ),
+    ] = field(default_factory=ACTION_RATINGS.copy)
+    unknown_tracks: Annotated[
+        str, Option(one_of("keep", "drop"), "plays of tracks not in tracks.parquet", "{keep,drop}")
+    ] = "keep"
 
 
 def read_events(raw: Path, options: ParquetOptions, ledger: Ledger) -> RawLog:
@@ -61,8 +74,8 @@ def read_events(raw: Path, options: ParquetOptions, ledger: Ledger) -> RawLog:
         ConversionError: A file is missing, unreadable, or lacks what is needed.
     """
     path = raw / "interactions.parquet" if raw.is_dir() else raw
-    advice = "; give the folder that holds interactions.parquet, or the file itself"
-    layout = find_layout(path.name, parquet_schema(path, advice), options.fields)
+    advice = "; give the folder of interactions.parquet, or the file itself"
+    layout = find_layout(path.name, parquet_schema(path, advice), options)
     tracks = read_tracks(path.parent / "tracks.parquet", ledger)
     progress = Progress()
     reader = _Reader(path, layout, options, tracks, ledger)
@@ -136,9 +149,12 @@ class _Reader:
             return index.cast(pa.string()), pa.repeat(True, len(index))
         ids = self.tracks.ids_of(index)
         unknown = pc.and_(pc.is_null(ids), pc.is_valid(index))
-        if not self.options.keep_unknown_tracks:
+        if self.options.unknown_tracks == "drop":
             self.ledger.drop("track index not in tracks.parquet", count_true(unknown))
             return ids, pc.invert(unknown)
         self.ledger.note("actions on tracks not in tracks.parquet, kept", count_true(unknown))
         named = pc.binary_join_element_wise("index", index.cast(pa.string()), "-")
         return pc.if_else(unknown, named, ids), pa.repeat(True, len(index))
+
+
+SOURCE = Source("interactions.parquet and tracks.parquet", "folder of the files", ParquetOptions, read_events)

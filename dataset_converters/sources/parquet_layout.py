@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
+from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.types as pt
 
 from dataset_converters.common.errors import ConversionError
-from dataset_converters.reading.column_types import is_id
+from dataset_converters.common.options import Option
+from dataset_converters.common.readers import read_text
+from dataset_converters.reading.column_types import is_id, is_list
 
-_INDEX_WORDS = ("index", "track", "item", "song")
-_ACTION_WORDS = ("action", "event", "kind", "type")
+_INDEX_NAMES = ("index", "track", "item", "song")
+_ACTION_NAMES = ("action", "event", "kind", "type")
 
 
 @dataclass(frozen=True)
 class FieldOptions:
-    """Names given on the command line; ``None`` means: find it.
+    """Names of columns and struct fields; ``None`` where types and names tell.
 
     Attributes:
-        user: Column of the user.
-        actions: Column of the list of actions.
-        index: Struct field of the track's index.
-        time: Struct field of the time.
-        action: Struct field of the action.
+        user_column: Column of the user.
+        actions_column: Column of the list of actions.
+        index_field: Struct field of the track's index.
+        time_field: Struct field of the time.
+        action_field: Struct field of the action.
     """
 
-    user: str | None = None
-    actions: str | None = None
-    index: str | None = None
-    time: str | None = None
-    action: str | None = None
+    user_column: Annotated[str | None, Option(read_text, "default: character_index")] = None
+    actions_column: Annotated[str | None, Option(read_text, "default: the only list of structs")] = None
+    index_field: Annotated[str | None, Option(read_text, "struct field of the track index")] = None
+    time_field: Annotated[str | None, Option(read_text, "struct field of the time")] = None
+    action_field: Annotated[str | None, Option(read_text, "struct field of the action")] = None
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things are: two column names and three struct field names."""
+    """What the columns and struct fields are called: two columns and three fields."""
 
     user: str
     actions: str
@@ -49,9 +52,9 @@ def find_layout(file: str, schema: pa.Schema, options: FieldOptions) -> Layout:
     """Find the columns and struct fields, by type and, where types leave a choice, by name.
 
     Args:
-        file: Name of the file, for the complaint.
+        file: Name of the file, for the message.
         schema: Schema of the interactions.
-        options: Names that the user has given.
+        options: Names that the user has chosen.
 
     Returns:
         The complete layout.
@@ -66,12 +69,14 @@ def find_layout(file: str, schema: pa.Schema, options: FieldOptions) -> Layout:
 
 
 def _find_layout(columns: list[pa.Field], options: FieldOptions) -> Layout:
-    user = _named(columns, options.user or "character_index", "--user-column", "a column")
+    user = _named(columns, options.user_column or "character_index", "--user-column", "a column")
     if not is_id(user.type):
         raise ConversionError(f"user column {user.name!r} has type {user.type}: need int or string")
-    actions = _pick(columns, _is_struct_list, options.actions, ("--actions-column", "a list of structs"))
+    actions = _pick(
+        columns, _is_struct_list, options.actions_column, ("--actions-column", "a list of structs")
+    )
     fields = list(actions.type.value_type)
-    time = _pick(fields, pt.is_timestamp, options.time, ("--time-field", "a timestamp"))
+    time = _pick(fields, pt.is_timestamp, options.time_field, ("--time-field", "a timestamp"))
     integers = [field for field in fields if pt.is_integer(field.type)]
     if len(integers) < 2:
         raise ConversionError(
@@ -85,13 +90,14 @@ def _find_layout(columns: list[pa.Field], options: FieldOptions) -> Layout:
 def _index_and_action(integers: list[pa.Field], options: FieldOptions) -> tuple[str, str]:
     """Tell the track index from the action by option, else by name, else by elimination."""
     names = {field.name for field in integers}
-    for given, option in ((options.index, "--index-field"), (options.action, "--action-field")):
-        if given is not None:
-            _named(integers, given, option, "an integer struct field")
-    index = {options.index} if options.index else names - {options.action}
-    action = {options.action} if options.action else names - {options.index}
-    index = _with_words(index, _INDEX_WORDS)
-    action = _with_words(action, _ACTION_WORDS)
+    chosen = {"--index-field": options.index_field, "--action-field": options.action_field}
+    for option, name in chosen.items():
+        if name is not None:
+            _named(integers, name, option, "an integer struct field")
+    index = {options.index_field} if options.index_field else names - {options.action_field}
+    action = {options.action_field} if options.action_field else names - {options.index_field}
+    index = _containing(index, _INDEX_NAMES)
+    action = _containing(action, _ACTION_NAMES)
     if len(index) == 1:
         action -= index
     if len(action) == 1:
@@ -104,26 +110,26 @@ def _index_and_action(integers: list[pa.Field], options: FieldOptions) -> tuple[
     return str(index.pop()), str(action.pop())
 
 
-def _with_words(names: set[str | None], words: tuple[str, ...]) -> set[str | None]:
-    """Return the names that hold one of the words, or all names if none does."""
-    return {name for name in names if any(word in str(name).lower() for word in words)} or names
+def _containing(names: set[str | None], parts: tuple[str, ...]) -> set[str | None]:
+    """Return the names that contain one of the parts, or all names if none does."""
+    return {name for name in names if any(part in str(name).lower() for part in parts)} or names
 
 
 def _pick(
     fields: list[pa.Field],
     fits: Callable[[pa.DataType], bool],
-    given: str | None,
+    name: str | None,
     wanted: tuple[str, str],
 ) -> pa.Field:
     """Return the only field of a type, or the one that the user named."""
     option, kind = wanted
     candidates = [field for field in fields if fits(field.type)]
-    if given is not None:
-        return _named(candidates, given, option, kind)
-    if len(candidates) != 1:
-        found = f"several: {_listing(candidates)}; name one with {option}"
-        found = found if candidates else f"none in {_listing(fields)}"
-        raise ConversionError(f"need {kind}, found {found}")
+    if name is not None:
+        return _named(candidates, name, option, kind)
+    if not candidates:
+        raise ConversionError(f"need {kind}, found none in {_listing(fields)}")
+    if len(candidates) > 1:
+        raise ConversionError(f"need {kind}, found several: {_listing(candidates)}; name one with {option}")
     return candidates[0]
 
 
@@ -137,7 +143,7 @@ def _named(fields: list[pa.Field], name: str, option: str, kind: str) -> pa.Fiel
 
 
 def _is_struct_list(kind: pa.DataType) -> bool:
-    return bool((pt.is_list(kind) or pt.is_large_list(kind)) and pt.is_struct(kind.value_type))
+    return is_list(kind) and bool(pt.is_struct(kind.value_type))
 
 
 def _listing(fields: list[pa.Field]) -> str:

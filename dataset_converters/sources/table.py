@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,12 +14,16 @@ import pyarrow.compute as pc
 from dataset_converters.common.arrays import as_texts, keep
 from dataset_converters.common.errors import ConversionError, listing
 from dataset_converters.common.ledger import Ledger
-from dataset_converters.common.schema import EVENT_RATINGS, Progress, RawLog, events_batch
+from dataset_converters.common.options import Option
+from dataset_converters.common.progress import Progress, read_each
+from dataset_converters.common.readers import read_switch, read_text
+from dataset_converters.common.schema import EVENT_RATINGS, RawLog, events_batch
+from dataset_converters.common.source import Source
 from dataset_converters.reading.column_types import check_type
 from dataset_converters.reading.delimited import Dialect, read_delimited, split_fields, split_header
 from dataset_converters.reading.locate import list_files
 from dataset_converters.reading.parquet_files import decode_rows, naming, parquet_schema, read_rows
-from dataset_converters.reading.ratings import rate_events
+from dataset_converters.reading.ratings import EventRatings, rate_events
 from dataset_converters.reading.streams import RawFile, line_blocks
 from dataset_converters.reading.time_patterns import check_form
 from dataset_converters.reading.times import column_times
@@ -27,6 +32,13 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 
 _NUMBER = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
 _ROWS = 500_000
+
+
+def _read_delimiter(value: object) -> str:
+    character = {"\\t": "\t", "tab": "\t"}.get(read_text(value), read_text(value))
+    if len(character) != 1 or not character.isascii() or character in '\r\n"':
+        raise ValueError("need one ASCII character, or 'tab'")
+    return character
 
 
 @dataclass(frozen=True)
@@ -42,18 +54,30 @@ class TableOptions:
         time_format: As ``times.parse_times`` takes it.
         ratings: Rating of each event.
         delimiter: Between fields; ``None``: comma in ``.csv``, tab otherwise.
-        newest_first: Whether the later of two events at one time stands first.
+        newest_first: Whether of two events at one time the files have the later one first.
     """
 
-    user: str
-    item: str
-    time: str
-    event: str | None = None
-    rating: str | None = None
-    time_format: str = "auto"
-    ratings: dict[str, float] = field(default_factory=lambda: dict(EVENT_RATINGS))
-    delimiter: str | None = None
-    newest_first: bool = False
+    user: Annotated[str, Option(read_text, "column of the user", "COLUMN")]
+    item: Annotated[str, Option(read_text, "column of the item", "COLUMN")]
+    time: Annotated[str, Option(read_text, "column of the time", "COLUMN")]
+    event: Annotated[
+        str | None, Option(read_text, "column of the event, see --ratings; default: all are plays", "COLUMN")
+    ] = None
+    rating: Annotated[str | None, Option(read_text, "column of the rating, a number", "COLUMN")] = None
+    time_format: Annotated[
+        str,
+        Option(
+            read_text,
+            "iso, s, ms, us, ns, auto (seconds or ISO) or a strptime pattern such as "
+            "'%d.%m.%Y %H:%M'; UTC unless the text names a zone",
+            "FORMAT",
+        ),
+    ] = "auto"
+    ratings: EventRatings = field(default_factory=EVENT_RATINGS.copy)
+    delimiter: Annotated[
+        str | None, Option(_read_delimiter, "default: comma in .csv, tab otherwise", "CHARACTER")
+    ] = None
+    newest_first: Annotated[bool, Option(read_switch, "of plays at one time the later is first")] = False
 
     def columns(self) -> dict[str, str]:
         """Return the option and the name of each column to read."""
@@ -79,8 +103,7 @@ def read_events(raw: Path, options: TableOptions, ledger: Ledger) -> RawLog:
     """
     _check_options(options)
     progress = Progress()
-    paths = list_files(raw, SUFFIXES, ledger)
-    batches = _batches(paths, options, progress, ledger)
+    batches = read_each(list_files(raw, SUFFIXES, ledger), partial(_batches, options, ledger), progress)
     return RawLog(batches, newest_first=options.newest_first, progress=progress)
 
 
@@ -100,21 +123,17 @@ def _check_options(options: TableOptions) -> None:
 
 
 def _batches(
-    paths: list[Path], options: TableOptions, progress: Progress, ledger: Ledger
+    options: TableOptions, ledger: Ledger, path: Path, progress: Progress
 ) -> Iterator[pa.RecordBatch]:
-    for number, path in enumerate(paths):
-        within = Progress()
-        read = _parquet_events if path.suffix.lower() == ".parquet" else _text_events
-        for batch in read(path, options, within, ledger):
-            progress.done = (number + within.done) / len(paths)
-            yield batch
+    read = _parquet_events if path.suffix.lower() == ".parquet" else _text_events
+    return read(path, options, progress, ledger)
 
 
 def _parquet_events(
     path: Path, options: TableOptions, progress: Progress, ledger: Ledger
 ) -> Iterator[pa.RecordBatch]:
     schema = parquet_schema(path)
-    _places(schema.names, options, path)
+    _column_indices(schema.names, options, path)
     names = options.columns()
     for option, name in names.items():
         check_type(path.name, option, name, schema.field(name).type)
@@ -139,11 +158,11 @@ def _text_events(
         names = split_fields(header, delimiter, quoted, path.name)
         dialect = Dialect(len(names), delimiter, quoted)
         to_events = partial(_events, options)
-        yield from read_delimited(blocks, dialect, _places(names, options, path), to_events, ledger)
+        yield from read_delimited(blocks, dialect, _column_indices(names, options, path), to_events, ledger)
 
 
-def _places(names: list[str], options: TableOptions, path: Path) -> list[int]:
-    """Return the number of each column to read."""
+def _column_indices(names: list[str], options: TableOptions, path: Path) -> list[int]:
+    """Return the index of each column to read, which must be there once."""
     for option, name in options.columns().items():
         if names.count(name) != 1:
             fault = "more than one column" if name in names else "no column"
@@ -168,9 +187,12 @@ def _events(options: TableOptions, values: list[pa.Array], ledger: Ledger) -> pa
 
 
 def _numbers(column: pa.Array) -> pa.Array:
-    """Return a column as floats, null where it holds no number."""
+    """Return a column as floats, null where it has no number."""
     if not pa.types.is_string(column.type):
         return column.cast(pa.float64())
     number = pc.match_substring_regex(column, _NUMBER)
     texts = pc.if_else(number, pc.utf8_trim_whitespace(column), pa.scalar(None, pa.string()))
     return texts.cast(pa.float64())
+
+
+SOURCE = Source("any CSV, TSV or parquet file", "file, or folder of files", TableOptions, read_events)

@@ -39,8 +39,8 @@ class Tracks:
 def read_tracks(path: Path, ledger: Ledger) -> Tracks | None:
     """Read ``tracks.parquet``; ``None`` if there is no such file.
 
-    Rows without an index or an id cannot be joined and are left out; where an index stands twice
-    the first row counts. Both are noted.
+    Rows without an index or an id cannot be joined and are left out; where an index appears
+    twice the first row counts. Both are noted.
 
     Raises:
         ConversionError: It is unreadable, or lacks ``track_id`` or ``track_index``.
@@ -51,9 +51,9 @@ def read_tracks(path: Path, ledger: Ledger) -> Tracks | None:
     schema = parquet_schema(path)
     for name, fits in (("track_id", _is_name), ("track_index", pa.types.is_integer)):
         if name not in schema.names or not fits(schema.field(name).type):
-            found = ", ".join(f"{field.name!r} ({field.type})" for field in schema)
+            there = ", ".join(f"{field.name!r} ({field.type})" for field in schema)
             raise ConversionError(
-                f"{path.name} needs track_id (string or int) and track_index (int); it has {found}"
+                f"{path.name} needs track_id (string or int) and track_index (int); it has {there}"
             )
     with naming(path):
         return _to_tracks(pq.read_table(path, page_checksum_verification=True), ledger)

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.types as pt
 
 from dataset_converters.common.ahead import each_block
 from dataset_converters.common.arrays import as_texts, count_true, keep
 from dataset_converters.common.errors import ConversionError
 from dataset_converters.common.ledger import Ledger
-from dataset_converters.common.schema import EVENT_RATINGS, Progress, RawLog, events_batch
-from dataset_converters.reading.column_types import check_type
+from dataset_converters.common.options import Option
+from dataset_converters.common.progress import Progress, read_each
+from dataset_converters.common.readers import read_percentage
+from dataset_converters.common.schema import EVENT_RATINGS, RawLog, events_batch
+from dataset_converters.common.source import Source
+from dataset_converters.reading.column_types import check_type, is_list
 from dataset_converters.reading.locate import list_files
 from dataset_converters.reading.parquet_files import decode_rows, naming, parquet_schema, read_rows
-from dataset_converters.reading.ratings import rate_events
+from dataset_converters.reading.ratings import EventRatings, rate_events
 from dataset_converters.reading.times import column_times
 
 _COLUMNS = {
@@ -41,8 +45,10 @@ class YambdaOptions:
         min_played_ratio: A listen to at least this per cent of the track is a play, else a skip.
     """
 
-    ratings: dict[str, float] = field(default_factory=lambda: dict(EVENT_RATINGS))
-    min_played_ratio: float = 50
+    ratings: EventRatings = field(default_factory=EVENT_RATINGS.copy)
+    min_played_ratio: Annotated[
+        float, Option(read_percentage, "a listen to less than this is a skip", "PERCENT")
+    ] = 50
 
 
 def read_events(raw: Path, options: YambdaOptions, ledger: Ledger) -> RawLog:
@@ -50,7 +56,7 @@ def read_events(raw: Path, options: YambdaOptions, ledger: Ledger) -> RawLog:
 
     Args:
         raw: The file, or a folder of files with the same columns, read in the order of their names;
-            flat or sequential is told by the types.
+            the types say whether it is flat or sequential.
         options: How to read it.
         ledger: Counts events.
 
@@ -85,18 +91,18 @@ def _names(path: Path) -> dict[str, str]:
     if not (names["played_ratio_pct"] or names["event_type"]):
         missing.append("played_ratio_pct or event_type")
     if missing:
-        found = ", ".join(schema.names) or "nothing"
-        raise ConversionError(f"{path.name} has no column {', '.join(missing)}; it has {found}")
+        there = ", ".join(schema.names) or "nothing"
+        raise ConversionError(f"{path.name} has no column {', '.join(missing)}; it has {there}")
     chosen = {new: old for new, old in names.items() if old}
     for new, old in chosen.items():
         kind = schema.field(old).type
-        check_type(path.name, _COLUMNS[new], old, kind.value_type if _is_list(kind) else kind)
+        check_type(path.name, _COLUMNS[new], old, kind.value_type if is_list(kind) else kind)
     return chosen
 
 
 def _find(schema: pa.Schema, name: str) -> str | None:
     """Return the column of that name; lists of values may go by its plural."""
-    return next((found for found in (name, f"{name}s") if found in schema.names), None)
+    return next((column for column in (name, f"{name}s") if column in schema.names), None)
 
 
 @dataclass
@@ -107,16 +113,13 @@ class _Reader:
     ledger: Ledger
 
     def batches(self, progress: Progress) -> Iterator[pa.RecordBatch]:
-        return each_block(self._read, self._rows(progress), self.ledger)
+        return each_block(self._read, read_each(self.paths, self._rows, progress), self.ledger)
 
-    def _rows(self, progress: Progress) -> Iterator[tuple[Path, pa.RecordBatch]]:
-        for number, path in enumerate(self.paths):
-            kind = parquet_schema(path).field(self.names["item_id"]).type
-            rows = _SEQUENTIAL_ROWS if _is_list(kind) else _FLAT_ROWS
-            within = Progress()
-            for batch in read_rows(path, list(self.names.values()), rows, within):
-                progress.done = (number + within.done) / len(self.paths)
-                yield path, batch
+    def _rows(self, path: Path, progress: Progress) -> Iterator[tuple[Path, pa.RecordBatch]]:
+        kind = parquet_schema(path).field(self.names["item_id"]).type
+        rows = _SEQUENTIAL_ROWS if is_list(kind) else _FLAT_ROWS
+        for batch in read_rows(path, list(self.names.values()), rows, progress):
+            yield path, batch
 
     def _read(self, block: tuple[Path, pa.RecordBatch], ledger: Ledger) -> list[pa.RecordBatch]:
         path, batch = block
@@ -151,7 +154,7 @@ def _flatten(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
     Raises:
         ValueError: The lists of a user differ in length.
     """
-    lists = {name: column for name, column in columns.items() if _is_list(column.type)}
+    lists = {name: column for name, column in columns.items() if is_list(column.type)}
     if not lists:
         return columns
     lengths = pc.fill_null(pc.list_value_length(columns["item_id"]), 0)
@@ -165,5 +168,6 @@ def _flatten(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
     }
 
 
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pt.is_list(kind) or pt.is_large_list(kind))
+SOURCE = Source(
+    "Yambda", "parquet file, flat or sequential, or a folder of its parts", YambdaOptions, read_events
+)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dataset_converters.common.arrays import keep
 from dataset_converters.common.ledger import Ledger
+from dataset_converters.common.options import Option
+from dataset_converters.common.readers import read_texts
 from dataset_converters.common.schema import EVENT_RATINGS, RawLog, events_batch
+from dataset_converters.common.source import Source
 from dataset_converters.reading.delimited import Dialect
 from dataset_converters.reading.line_log import LineForm, open_line_log
-from dataset_converters.reading.ratings import rate_events
+from dataset_converters.reading.ratings import EventRatings, rate_events
 from dataset_converters.reading.times import parse_times
 
 _FORM = LineForm(
@@ -31,8 +35,10 @@ class YandexOptions:
         item_types: Types of items to keep; ids of other types than ``track`` are written with it.
     """
 
-    ratings: dict[str, float] = field(default_factory=lambda: dict(EVENT_RATINGS))
-    item_types: tuple[str, ...] = ("track",)
+    ratings: EventRatings = field(default_factory=EVENT_RATINGS.copy)
+    item_types: Annotated[
+        tuple[str, ...], Option(read_texts, "types of items to keep; default: track", "TYPE,...")
+    ] = ("track",)
 
 
 def read_events(raw: Path, options: YandexOptions, ledger: Ledger) -> RawLog:
@@ -62,3 +68,8 @@ def _events(options: YandexOptions, columns: list[pa.Array], ledger: Ledger) -> 
     if options.item_types != ("track",):
         item = pc.if_else(pc.equal(kind, "track"), item, pc.binary_join_element_wise(kind, item, "-"))
     return keep(events_batch(user, item, parse_times(time, "s"), ratings), known)
+
+
+SOURCE = Source(
+    "Yandex Music Event 2019", "user_events, data.tar.gz, or the folder", YandexOptions, read_events
+)

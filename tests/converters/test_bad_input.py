@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from raw_logs import DUMPS, PACKERS, Dump, convert, every_dump, inter, tar_gz, write
 
-from dataset_converters import convert as convert_module
+from dataset_converters import pipeline
 
 Capture = pytest.CaptureFixture
 
 
-def refuse(path: Path, dump: Dump, capsys: Capture, *words: object) -> str:
+def refuse(path: Path, dump: Dump, capsys: Capture, *arguments: object) -> str:
     """Convert what cannot be, and return the one line that says why."""
     out = path.parent / "refused"
-    assert convert(path, dump, out, *words) == 2
+    assert convert(path, dump, out, *arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("error: ")
@@ -85,7 +85,7 @@ def test_missing_column(tmp_path: Path, dump: Dump, capsys: Capture) -> None:
         text = "".join(f"{line.rpartition(dump.delimiter)[0]}\n" for line in lines)
     message = refuse(write(tmp_path, dump, text), dump, capsys)
     expected = ("no column 'when'", "without 5 comma", "without 3 tab", "no event is left to write")
-    assert any(words in message for words in expected)
+    assert any(text in message for text in expected)
 
 
 @every_dump
@@ -220,7 +220,7 @@ def test_a_full_disk_leaves_nothing(
         path.write_text("half a file")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(convert_module, step, fail)
+    monkeypatch.setattr(pipeline, step, fail)
     assert "No space left on device" in refuse(write(tmp_path, dump), dump, capsys)
 
 
@@ -310,6 +310,6 @@ def test_folders_among_the_files_are_noted(tmp_path: Path, capsys: Capture) -> N
     ],
 )
 def test_a_missing_parquet_file(tmp_path: Path, source: str, advice: str, capsys: Capture) -> None:
-    dump = Dump(source, "", str, words=DUMPS[5].words if source == "table" else ())
+    dump = Dump(source, "", str, options=DUMPS[5].options if source == "table" else {})
     path = tmp_path / "a.parquet"
     assert refuse(path, dump, capsys) == f"error: no file {path}{advice}\n"

@@ -14,12 +14,12 @@ import pytest
 from helpers import ROOT
 from raw_logs import play, write_interactions, write_tracks
 
-from dataset_converters import convert as convert_module
+from dataset_converters import pipeline
 from dataset_converters.__main__ import main
 
 
-def run(capsys: pytest.CaptureFixture, *words: object) -> "tuple[int, str, str]":
-    code = main([str(word) for word in words])
+def run(capsys: pytest.CaptureFixture, *arguments: object) -> "tuple[int, str, str]":
+    code = main([str(argument) for argument in arguments])
     captured = capsys.readouterr()
     return code, captured.out, captured.err
 
@@ -76,17 +76,17 @@ def test_same_input_same_bytes(raw: Path, tmp_path: Path, capsys: pytest.Capture
 
 
 def test_options_change_names_and_ratings(raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    words = ["--name", "x", "--ratings=-1=0.5,9=9", "--unknown-tracks", "drop", "--action-field"]
+    arguments = ["--name", "x", "--ratings=-1=0.5,9=9", "--unknown-tracks", "drop", "--action-field"]
     file = raw / "interactions.parquet"
-    code, out, _ = run(capsys, "parquet", file, tmp_path / "out", *words, "action")
+    code, out, _ = run(capsys, "parquet", file, tmp_path / "out", *arguments, "action")
     assert code == 0
     lines = (tmp_path / "out" / "x" / "x.inter").read_text().splitlines()[1:]
     assert lines == ["20\t%6Eull\t20\t0.5", "3\tOne%09and\t5\t9"]
     assert "rows: 7 read, 2 written, 5 dropped" in out
 
 
-def complain(capsys: pytest.CaptureFixture, *words: object) -> str:
-    code, out, err = run(capsys, *words)
+def complain(capsys: pytest.CaptureFixture, *arguments: object) -> str:
+    code, out, err = run(capsys, *arguments)
     assert (code, out) == (2, "")
     assert err.startswith("error: ")
     assert err.count("\n") == 1
@@ -95,21 +95,24 @@ def complain(capsys: pytest.CaptureFixture, *words: object) -> str:
 
 def test_mistakes_on_the_command_line(raw: Path, tmp_path: Path, capsys) -> None:
     out = tmp_path / "out"
-    for words, message in (
+    for arguments, message in (
         ([], "required: SOURCE"),
-        (["sonar"], "invalid choice: 'sonar'"),
+        (["sonar"], "no source 'sonar'; use table, parquet, lastfm1k"),
+        (["lastfm"], "no source 'lastfm' (did you mean lastfm1k?)"),
         (["parquet", raw], "required: OUT"),
         (["parquet", raw, out, "--name", "a b"], "--name 'a b' cannot name a data set"),
         (["parquet", raw, out, "--ratings", "1"], "EVENT=NUMBER"),
-        (["parquet", raw, out, "--window", "0"], "'0' is no number to count with"),
-        (["parquet", raw, out, "--colour"], "unrecognized arguments: --colour"),
+        (["parquet", raw, out, "--window", "0"], "--window '0': need a whole number from 1 up"),
+        (["parquet", raw, out, "--colour"], "unrecognized arguments: --colour; see"),
+        (["parquet", raw, out, "--unknown-track=keep2"], "--unknown-tracks 'keep2': need keep or drop"),
+        (["parquet", raw, out, "--minuser-plays", "3"], "--minuser-plays (did you mean --min-user-plays?)"),
         (["parquet", raw, raw / "tracks.parquet"], "is a file; OUT must be a folder"),
         (["parquet", raw, out, "--ratings", "5=1"], "no event is left to write: 7 read, dropped:"),
         (["simulate", out, "--plays", "3"], "--plays 3 is too small: need at least 800"),
-        (["simulate", out, "--users", "x"], "invalid int value"),
-        (["simulate", out, "--seed", "-1"], "--seed -1 is negative"),
+        (["simulate", out, "--users", "x"], "--users 'x': need a whole number from 1 up"),
+        (["simulate", out, "--seed", "-1"], "--seed '-1': need a whole number from 0 up"),
     ):
-        assert message in complain(capsys, *words)
+        assert message in complain(capsys, *arguments)
     assert not list(out.glob("**/*"))
 
 
@@ -144,10 +147,10 @@ def test_names_of_folders_that_are_no_text(raw: Path, tmp_path: Path, capsys: py
     except OSError:
         pytest.skip("this disk names folders by text only")
     (odd / "a.csv").write_text("u,i,t\na,b,5\n")
-    words = ["table", odd, odd / "out", "--name", "x", "--user", "u", "--item", "i", "--time", "t"]
+    arguments = ["table", odd, odd / "out", "--name", "x", "--user", "u", "--item", "i", "--time", "t"]
     for file in odd.glob("*.parquet"):
         file.rename(file.with_suffix(".other"))
-    code, out, err = run(capsys, *words)
+    code, out, err = run(capsys, *arguments)
     assert (code, err) == (0, "")
     assert r"written to " in out
     assert r"\udcff" in out
@@ -161,20 +164,20 @@ def test_existing_data_set_is_kept(raw: Path, tmp_path: Path, capsys) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "words", "code", "message"),
+    ("error", "arguments", "code", "message"),
     [
         (OSError, (errno.ENOSPC, "No space left on device"), 2, "No space left on device"),
         (KeyboardInterrupt, (), 130, "interrupted: nothing was written"),
     ],
 )
 def test_broken_off_writing_leaves_nothing(
-    raw: Path, tmp_path: Path, capsys, monkeypatch, error, words, code: int, message: str
+    raw: Path, tmp_path: Path, capsys, monkeypatch, error, arguments, code: int, message: str
 ) -> None:
     def fail(path: Path, batches: object) -> None:
         path.write_text("half a file")
-        raise error(*words)
+        raise error(*arguments)
 
-    monkeypatch.setattr(convert_module, "write_inter", fail)
+    monkeypatch.setattr(pipeline, "write_inter", fail)
     got, out, err = run(capsys, "parquet", raw, tmp_path / "out")
     assert (got, out) == (code, "")
     assert message in err
@@ -182,13 +185,13 @@ def test_broken_off_writing_leaves_nothing(
 
 
 def test_termination_leaves_nothing(tmp_path: Path) -> None:
-    """A real process is told to end while it reads many files."""
+    """A real process is asked to end while it reads many files."""
     raw = tmp_path / "raw"
     raw.mkdir()
     for number in range(3000):
         (raw / f"{number:04}.csv").write_text("u,i,t\na,b,5\n")
-    words = ["table", raw, tmp_path / "out", "--user", "u", "--item", "i", "--time", "t"]
-    command = [sys.executable, "-m", "dataset_converters", *map(str, words)]
+    arguments = ["table", raw, tmp_path / "out", "--user", "u", "--item", "i", "--time", "t"]
+    command = [sys.executable, "-m", "dataset_converters", *map(str, arguments)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not list(tmp_path.glob("out/.raw.partial/work")):
         time.sleep(0.02)

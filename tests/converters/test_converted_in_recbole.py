@@ -26,8 +26,8 @@ def stock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
     def load(folder: Path, **settings: object):
         properties = yaml.safe_load((folder / f"{folder.name}.yaml").read_text())
-        given = {"data_path": str(folder.parent), "train_neg_sample_args": None, **properties}
-        config = Config("SASRec", folder.name, config_dict={**given, **settings})
+        fixed = {"data_path": str(folder.parent), "train_neg_sample_args": None, **properties}
+        config = Config("SASRec", folder.name, config_dict={**fixed, **settings})
         return create_dataset(config)
 
     return load

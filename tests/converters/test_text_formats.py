@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from raw_logs import DUMPS, PACKERS, Dump, convert, every_dump, inter, write
 
-import dataset_converters.convert as convert_module
+from dataset_converters import pipeline
 from dataset_converters.events.store import EventStore
 
 EXPECTED = [
@@ -79,7 +79,7 @@ def test_disk_and_memory_give_the_same_bytes(
     monkeypatch.setattr("dataset_converters.events.store._CHUNK", 3)
     path = write(tmp_path, dump, dump.text() + dump.text().replace("t1", "NA").replace("bob", "eve"))
     assert convert(path, dump, tmp_path / "memory") == 0
-    monkeypatch.setattr(convert_module, "EventStore", partial(EventStore, memory=memory))
+    monkeypatch.setattr(pipeline, "EventStore", partial(EventStore, memory=memory))
     assert convert(path, dump, tmp_path / "disk") == 0
     memory_files, disk_files = (
         {file.name: file.read_bytes() for file in (tmp_path / out / "x").iterdir()}

@@ -30,7 +30,7 @@ def write_raw(path: Path, user: str, rows: int = 3, bad: bool = False) -> Path:
     return path
 
 
-def words(raw: Path, out: Path, *more: str) -> list[str]:
+def arguments(raw: Path, out: Path, *more: str) -> list[str]:
     return ["table", str(raw), str(out), "--name", "x", *COLUMNS, *more]
 
 
@@ -52,14 +52,14 @@ def complaint(capsys: Capture) -> str:
 
 @pytest.fixture
 def pair(tmp_path: Path, capsys: Capture) -> dict:
-    """Two raw logs that give different sets of files, and what whole conversions of them hold."""
+    """Two raw logs that give different sets of files, and what whole conversions of them give."""
     raws = {
         "old": write_raw(tmp_path / "old.csv", "ann", bad=True),
         "new": write_raw(tmp_path / "new.csv", "bob"),
     }
     whole = {}
     for name, raw in raws.items():
-        assert main(words(raw, tmp_path / "whole" / name)) == 0
+        assert main(arguments(raw, tmp_path / "whole" / name)) == 0
         whole[name] = contents(tmp_path / "whole" / name)
     assert set(whole["old"]) - set(whole["new"]) == {"x/x.rejects"}
     capsys.readouterr()
@@ -90,11 +90,11 @@ def kill_at(patch: pytest.MonkeyPatch, step: int) -> None:
     calls: list[int] = []
 
     def until_then(change: Callable) -> Callable:
-        def changed(*given: object, **named: object) -> object:
+        def changed(*arguments: object, **named: object) -> object:
             calls.extend([1] * (change.__name__ == "replace"))
             if len(calls) >= step:
                 raise KilledError
-            return change(*given, **named)
+            return change(*arguments, **named)
 
         return changed
 
@@ -114,11 +114,11 @@ def test_a_rename_that_fails_is_undone(
 ) -> None:
     more = ["--overwrite"] if overwrite else []
     if overwrite:
-        assert main(words(pair["old"], pair["out"])) == 0
+        assert main(arguments(pair["old"], pair["out"])) == 0
         capsys.readouterr()
     with monkeypatch.context() as patch:
         calls = fail_at(patch, step, OSError(errno.EIO, "Input/output error"))
-        code = main(words(pair["new"], pair["out"], *more))
+        code = main(arguments(pair["new"], pair["out"], *more))
     if len(calls) < step:
         assert code == 0
         assert contents(pair["out"]) == pair["whole"]["new"]
@@ -135,13 +135,13 @@ def test_a_kill_between_renames_leaves_no_data_set_that_looks_whole(
 ) -> None:
     more = ["--overwrite"] if overwrite else []
     if overwrite:
-        assert main(words(pair["old"], pair["out"])) == 0
+        assert main(arguments(pair["old"], pair["out"])) == 0
     with monkeypatch.context() as patch, suppress(KilledError):
         kill_at(patch, step)
-        main(words(pair["new"], pair["out"], *more))
+        main(arguments(pair["new"], pair["out"], *more))
     seen = visible(pair["out"])
     assert "x/x.inter" not in seen or seen in pair["whole"].values()
-    assert main(words(pair["new"], pair["out"], "--overwrite")) == 0
+    assert main(arguments(pair["new"], pair["out"], "--overwrite")) == 0
     assert contents(pair["out"]) == pair["whole"]["new"]
 
 
@@ -149,10 +149,10 @@ def test_another_data_set_cleans_up_as_well(pair: dict, monkeypatch: pytest.Monk
     with monkeypatch.context() as patch:
         kill_at(patch, 1)
         with pytest.raises(KilledError):
-            main(words(pair["old"], pair["out"]))
+            main(arguments(pair["old"], pair["out"]))
     assert (pair["out"] / ".x.partial" / "x.inter").exists()
     (pair["out"] / ".mine.partial").mkdir()
-    assert main([*words(pair["new"], pair["out"]), "--name", "y"]) == 0
+    assert main([*arguments(pair["new"], pair["out"]), "--name", "y"]) == 0
     assert sorted(path.name for path in pair["out"].iterdir()) == [".mine.partial", "x", "y"]
     assert list((pair["out"] / "x").iterdir()) == []
 
@@ -160,10 +160,10 @@ def test_another_data_set_cleans_up_as_well(pair: dict, monkeypatch: pytest.Monk
 def test_work_of_living_processes_is_left_alone(pair: dict, capsys: Capture) -> None:
     with workspace.new_folder(pair["out"], "x", overwrite=False) as folder:
         (folder / "x.inter").write_text("half")
-        assert main(words(pair["new"], pair["out"], "--overwrite")) == 2
+        assert main(arguments(pair["new"], pair["out"], "--overwrite")) == 2
         message = complaint(capsys)
         assert f"another conversion is writing {pair['out'] / 'x'}: wait for it" in message
-        assert main([*words(pair["new"], pair["out"]), "--name", "y"]) == 0
+        assert main([*arguments(pair["new"], pair["out"]), "--name", "y"]) == 0
         assert (folder / "x.inter").read_text() == "half"
     assert (pair["out"] / "x" / "x.inter").read_text() == "half"
     assert sorted(path.name for path in pair["out"].iterdir()) == ["x", "y"]
@@ -177,23 +177,23 @@ def test_a_disk_without_locks(pair: dict, monkeypatch: pytest.MonkeyPatch, capsy
 
     monkeypatch.setattr(workspace, "_flock", refuse)
     monkeypatch.setattr(workspace, "_PAUSE", 0)
-    assert main(words(pair["new"], pair["out"])) == 0
+    assert main(arguments(pair["new"], pair["out"])) == 0
     assert contents(pair["out"]) == pair["whole"]["new"]
     (pair["out"] / ".x.partial").mkdir()
     (pair["out"] / ".x.partial" / "lock").touch()
     capsys.readouterr()
-    assert main(words(pair["new"], pair["out"], "--overwrite")) == 2
+    assert main(arguments(pair["new"], pair["out"], "--overwrite")) == 2
     assert f"{pair['out'] / '.x.partial'} is in use" in complaint(capsys)
 
 
-def start(given: list[str]) -> subprocess.Popen:
-    command = [sys.executable, "-m", "dataset_converters", *given]
+def start(arguments: list[str]) -> subprocess.Popen:
+    command = [sys.executable, "-m", "dataset_converters", *arguments]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_two_conversions_to_one_target_at_once(tmp_path: Path) -> None:
     raw, out = write_raw(tmp_path / "a.csv", "ann", 300_000), tmp_path / "out"
-    both = [start(words(raw, out)) for _ in range(2)]
+    both = [start(arguments(raw, out)) for _ in range(2)]
     errors = [process.communicate(timeout=60)[1] for process in both]
     assert sorted(process.returncode for process in both) == [0, 2]
     (message,) = filter(None, errors)
@@ -203,7 +203,7 @@ def test_two_conversions_to_one_target_at_once(tmp_path: Path) -> None:
     assert len((out / "x" / "x.inter").read_bytes().splitlines()) == 300_001
 
 
-def test_out_in_the_wrong_place(pair: dict, tmp_path: Path, capsys: Capture) -> None:
+def test_out_that_cannot_be_a_folder(pair: dict, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "file").write_text("mine")
     (tmp_path / "taken" / "x" / "x.item").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "file")
@@ -215,7 +215,7 @@ def test_out_in_the_wrong_place(pair: dict, tmp_path: Path, capsys: Capture) -> 
         (Path("/dev/null"), "OUT must be a folder"),
         (tmp_path / "taken", "is a folder, where a file is to go"),
     ):
-        assert main(words(pair["new"], out)) == 2
+        assert main(arguments(pair["new"], out)) == 2
         line = complaint(capsys)
         assert message in line
         assert str(out) in line
@@ -229,18 +229,18 @@ def mount(tmp_path: Path) -> Iterator[Callable[[str, str], Path]]:
     mounted: list[Path] = []
 
     def at(name: str, options: str) -> Path:
-        place = tmp_path / name
-        if place not in mounted:
-            place.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        disk = tmp_path / name
+        if disk not in mounted:
+            disk.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)]
         if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
             pytest.skip("this machine mounts no disk for a test")
-        mounted.append(place)
-        return place
+        mounted.append(disk)
+        return disk
 
     yield at
-    for place in mounted:
-        subprocess.run(["umount", str(place)], check=True)
+    for disk in mounted:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 @pytest.mark.parametrize("kilobytes", [16, 32, 64, 256])
@@ -249,11 +249,11 @@ def test_a_disk_that_is_full(mount: Callable, tmp_path: Path, kilobytes: int, ca
     small, large = write_raw(tmp_path / "s.csv", "ann"), write_raw(tmp_path / "l.csv", "bob", 30_000)
     before = {}
     if kilobytes >= 32:
-        assert main(words(small, out)) == 0
+        assert main(arguments(small, out)) == 0
         before = contents(out)
         capsys.readouterr()
     for more in ([], ["--users", "1"]):  # in memory, and through a database on that disk
-        assert main(words(large, out, "--overwrite", *more)) == 2
+        assert main(arguments(large, out, "--overwrite", *more)) == 2
         line = complaint(capsys)
         assert str(out) in line
         assert any(word in line for word in ("No space left", "not enough", "cannot be written", "Could not"))
@@ -262,11 +262,11 @@ def test_a_disk_that_is_full(mount: Callable, tmp_path: Path, kilobytes: int, ca
 
 def test_a_disk_that_is_read_only(mount: Callable, pair: dict, capsys: Capture) -> None:
     out = mount("disk", "size=1m")
-    assert main(words(pair["old"], out)) == 0
+    assert main(arguments(pair["old"], out)) == 0
     capsys.readouterr()
     subprocess.run(["mount", "-o", "remount,ro", str(out)], check=True)
     for more in ([], ["--overwrite"], ["--name", "y"]):
-        assert main(words(pair["new"], out, *more)) == 2
+        assert main(arguments(pair["new"], out, *more)) == 2
         line = complaint(capsys)
         assert "Read-only file system" in line
         assert str(out) in line
@@ -285,8 +285,8 @@ def test_a_write_that_fails_names_the_file(
     raw.write_text("u\ta\tb\tt\t5\nno row\n")
     opened = Path.open
 
-    def open_full(path: Path, *given: object, **named: object) -> object:
-        return opened(full if path.name == name else path, *given, **named)
+    def open_full(path: Path, *arguments: object, **named: object) -> object:
+        return opened(full if path.name == name else path, *arguments, **named)
 
     monkeypatch.setattr(Path, "open", open_full)
     assert main(["lfm1b", str(raw), str(tmp_path / "out"), "--name", "x"]) == 2
@@ -304,18 +304,18 @@ def test_kills_at_any_moment(tmp_path: Path, overwrite: bool) -> None:
     )
     out, whole = tmp_path / "out", {}
     for raw in (old, new):
-        assert main(words(raw, tmp_path / raw.stem)) == 0
+        assert main(arguments(raw, tmp_path / raw.stem)) == 0
         whole[raw.stem] = contents(tmp_path / raw.stem)
     more = ["--users", "5", "--overwrite"] if overwrite else []
     begin = time.perf_counter()
-    assert start(words(new, tmp_path / "timed", *more)).wait(120) == 0
+    assert start(arguments(new, tmp_path / "timed", *more)).wait(120) == 0
     longest = 1.1 * (time.perf_counter() - begin)
     rng, kinds = random.Random(1), set()
     for _ in range(25):
         shutil.rmtree(out, ignore_errors=True)
         if overwrite:
-            assert main(words(old, out)) == 0
-        process = start(words(new, out, *more))
+            assert main(arguments(old, out)) == 0
+        process = start(arguments(new, out, *more))
         time.sleep(rng.uniform(0, longest))
         process.kill()
         process.communicate(timeout=60)
@@ -328,7 +328,7 @@ def test_kills_at_any_moment(tmp_path: Path, overwrite: bool) -> None:
         if kind == "new":  # --users is noted in the statistics
             assert set(seen) == set(whole["new"])
         kinds.add(kind)
-        assert main(words(new, out, "--overwrite")) == 0
+        assert main(arguments(new, out, "--overwrite")) == 0
         assert contents(out) == whole["new"]
     assert len(kinds) > 1, "no kill came before the end, or all did"
 
@@ -342,7 +342,7 @@ def test_eight_at_once(tmp_path: Path) -> None:
         killed.mkdir(parents=True)
         (killed / "lock").touch()
         (killed / f"{name}.inter").write_bytes(b"x" * 1_000_000)
-    processes = [start([*words(raw, out), "--name", name]) for name in "abcd" * 2]
+    processes = [start([*arguments(raw, out), "--name", name]) for name in "abcd" * 2]
     codes = [process.wait(300) for process in processes]
     assert sorted(codes) == [0] * 4 + [2] * 4
     assert sorted(path.name for path in out.iterdir()) == list("abcd")

@@ -56,10 +56,10 @@ def spoil(data: bytes, changes: list[tuple[Change, float, bytes]]) -> bytes:
     return data
 
 
-def check(path: Path, dump: Dump, capsys: Capture, *words: object) -> dict | str:
+def check(path: Path, dump: Dump, capsys: Capture, *arguments: object) -> dict | str:
     """Convert; return the counts of rows, or the line that says why there are none."""
     out = path.parent / "out"
-    code = convert(path, dump, out, *words)
+    code = convert(path, dump, out, *arguments)
     captured = capsys.readouterr()
     if code:
         assert (code, captured.out) == (2, "")
@@ -86,11 +86,11 @@ def check_lines(folder: Path, capsys: Capture, dump: Dump, changes: list) -> Non
     """Every line of the spoiled file is accounted for."""
     head = f"{dump.header}\n".encode() if dump.header else b""
     body = spoil(dump.text().encode("utf-8")[len(head) :], changes)
-    found = check(write(folder, dump, head + body), dump, capsys)
-    if isinstance(found, str):
-        assert any(words in found for words in ("no event", "UTF-16", "carriage returns alone"))
+    outcome = check(write(folder, dump, head + body), dump, capsys)
+    if isinstance(outcome, str):
+        assert any(text in outcome for text in ("no event", "UTF-16", "carriage returns alone"))
     else:
-        assert found["read"] == body.count(b"\n") + (not body.endswith(b"\n"))
+        assert outcome["read"] == body.count(b"\n") + (not body.endswith(b"\n"))
 
 
 @every_dump
@@ -175,12 +175,12 @@ TRACKS = {
     "name": pa.array(["a", None, "c", "d", "e", "f"]),
     "genres": pa.array([["a", "b"], [], None, ["c"], ["d"], ["e"]]),
 }
-ROLES = ("--user", "uid", "--item", "item_id", "--time", "timestamp")
-TABLE = Dump("table", "", str, words=(*ROLES, "--event", "event_type"))
+ROLES = {"user": "uid", "item": "item_id", "time": "timestamp"}
+TABLE = Dump("table", "", str, options={**ROLES, "event": "event_type"})
 PARQUET = {
     "table": (TABLE, "plays.parquet", FLAT),
     "rated table": (
-        Dump("table", "", str, words=(*ROLES, "--rating", "played_ratio_pct")),
+        Dump("table", "", str, options={**ROLES, "rating": "played_ratio_pct"}),
         "r.parquet",
         FLAT,
     ),
@@ -201,9 +201,11 @@ def check_parquet(folder: Path, capsys: Capture, kind: str, change: Callable[[Pa
         pq.write_table(pa.table(NESTED), raw / "interactions.parquet")
     pq.write_table(pa.table(columns), raw / name, compression="none", use_dictionary=["event_type"])
     change(raw / name)
-    found = check(raw, dump, capsys)
-    if isinstance(found, str):
-        assert name in found or "no event is left to write" in found or "raw data holds no events" in found
+    outcome = check(raw, dump, capsys)
+    if isinstance(outcome, str):
+        assert (
+            name in outcome or "no event is left to write" in outcome or "raw data holds no events" in outcome
+        )
 
 
 def spoil_bytes(folder: Path, capsys: Capture, kind: str, changes: list) -> None:

@@ -5,17 +5,20 @@ import pytest
 from dataset_converters.common.errors import ConversionError
 from dataset_converters.common.ledger import Ledger
 from dataset_converters.common.schema import check_name
-from dataset_converters.reading.ratings import parse_ratings
+from dataset_converters.reading.ratings import read_ratings
 
 
 def test_ratings_are_read() -> None:
-    assert parse_ratings("1=1, 2=2,-1=-0.5,a=b=3") == {"1": 1.0, "2": 2.0, "-1": -0.5, "a=b": 3.0}
+    assert read_ratings("1=1, 2=2,-1=-0.5,a=b=3") == {"1": 1.0, "2": 2.0, "-1": -0.5, "a=b": 3.0}
+    assert read_ratings({1: 1, -1: -0.5, "a,b": 3}) == {"1": 1.0, "-1": -0.5, "a,b": 3.0}
 
 
-@pytest.mark.parametrize("text", ["", "1", "=1", "1=", "1=x", "1=nan", "1=inf", "1=1,1=2", "1=1,"])
-def test_bad_ratings_are_named(text: str) -> None:
-    with pytest.raises(ConversionError, match="EVENT=NUMBER"):
-        parse_ratings(text)
+@pytest.mark.parametrize(
+    "text", ["", "1", "=1", "1=", "1=x", "1=nan", "1=inf", "1=1,1=2", "1=1,", {}, {"a": None}, {1: 1, "1": 1}]
+)
+def test_bad_ratings_are_named(text: object) -> None:
+    with pytest.raises(ValueError, match="EVENT=NUMBER"):
+        read_ratings(text)
 
 
 @pytest.mark.parametrize("name", ["demo", "lastfm-1k", "a.b_c", "7"])

@@ -9,7 +9,7 @@ import pytest
 from helpers import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from raw_logs import fill, ordered
+from raw_logs import batches_of, ordered
 
 from dataset_converters.__main__ import main
 from dataset_converters.common.ledger import Ledger
@@ -32,9 +32,9 @@ def events_csv(tmp_path: Path, golden: dict) -> Path:
     return path
 
 
-def convert(path: Path, out: Path, *words: object) -> "tuple[list[list[str]], dict]":
+def convert(path: Path, out: Path, *arguments: object) -> "tuple[list[list[str]], dict]":
     columns = ["--user", "user", "--item", "item", "--time", "time", "--rating", "rating"]
-    assert main(["table", str(path), str(out), "--name", "x", *columns, *map(str, words)]) == 0
+    assert main(["table", str(path), str(out), "--name", "x", *columns, *map(str, arguments)]) == 0
     lines = (out / "x" / "x.inter").read_text().splitlines()[1:]
     return [line.split("\t") for line in lines], json.loads((out / "x" / "x.stats.json").read_text())
 
@@ -77,8 +77,8 @@ def test_dates_are_borders_that_belong_to_the_later_side(
 ) -> None:
     times = sorted(time for _, _, time, _ in golden["events"])
     begin, end = times[1000], times[5000]
-    words = ["--from", iso(begin), "--until", f"{iso(end)}Z"]
-    rows, statistics = convert(events_csv, tmp_path, *words)
+    arguments = ["--from", iso(begin), "--until", f"{iso(end)}Z"]
+    rows, statistics = convert(events_csv, tmp_path, *arguments)
     expected = [time for time in times if begin <= time < end]
     assert sorted(int(row[2]) for row in rows) == expected
     dropped = statistics["rows"]["dropped"]
@@ -112,24 +112,24 @@ def test_samples_larger_than_the_data_keep_all(tmp_path: Path, events_csv: Path)
 def test_nothing_left_is_said_in_one_line(
     tmp_path: Path, events_csv: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    words = ["--user", "user", "--item", "item", "--time", "time", "--min-user-plays", "100000"]
-    assert main(["table", str(events_csv), str(tmp_path), *words]) == 2
+    arguments = ["--user", "user", "--item", "item", "--time", "time", "--min-user-plays", "100000"]
+    assert main(["table", str(events_csv), str(tmp_path), *arguments]) == 2
     assert "no event is left to write: 6,000 read, dropped: 6,000 user" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
-        (["--from", "4 May"], "'4 May' is no date"),
-        (["--until", "2009-02-30"], "'2009-02-30' is no date"),
-        (["--users", "0"], "'0' is no number to count with"),
-        (["--sample-items", "-3"], "'-3' is no number"),
-        (["--seed", "-1"], "'-1' is no seed"),
-        (["--sampling", "best"], "invalid choice: 'best'"),
+        (["--from", "4 May"], "--from '4 May': need a date such as 2009-05-04"),
+        (["--until", "2009-02-30"], "--until '2009-02-30': need a date"),
+        (["--users", "0"], "--users '0': need a whole number from 1 up"),
+        (["--sample-items", "-3"], "--sample-items '-3': need a whole number from 1 up"),
+        (["--seed", "-1"], "--seed '-1': need a whole number from 0 to 4294967295"),
+        (["--sampling", "best"], "--sampling 'best': need proportional or popular or uniform"),
     ],
 )
-def test_bad_options(tmp_path: Path, words: list, message: str, capsys: pytest.CaptureFixture) -> None:
-    assert main(["lfm1b", "x", str(tmp_path), *words]) == 2
+def test_bad_options(tmp_path: Path, arguments: list, message: str, capsys: pytest.CaptureFixture) -> None:
+    assert main(["lfm1b", "x", str(tmp_path), *arguments]) == 2
     assert message in capsys.readouterr().err
 
 
@@ -146,8 +146,7 @@ def test_the_core_is_what_pruning_by_hand_leaves(
 ) -> None:
     ledger = Ledger(rows_read=len(events))
     selection = Selection(min_user_plays=users, min_item_plays=items, drop_duplicates=unique)
-    with EventStore(tmp_path_factory.mktemp("store")) as store:
-        fill(store, events, 7)
+    with EventStore(batches_of(events, 7), tmp_path_factory.mktemp("store")) as store:
         select_events(store, selection, ledger)
         kept = Counter(ordered(store))
         assert store.rows == sum(kept.values()) == len(events) - sum(ledger.dropped.values())
@@ -156,7 +155,7 @@ def test_the_core_is_what_pruning_by_hand_leaves(
 
 def core_by_hand(events: list, users: int, items: int) -> Counter:
     while True:
-        per_user, per_item = (Counter(event[place] for event in events) for place in (0, 1))
+        per_user, per_item = (Counter(event[index] for event in events) for index in (0, 1))
         left = [event for event in events if per_user[event[0]] >= users and per_item[event[1]] >= items]
         if left == events:
             return Counter(events)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from raw_logs import fill, ordered
+from raw_logs import batches_of, ordered
 
 from dataset_converters.common.ledger import Ledger
 from dataset_converters.common.schema import events_batch
@@ -39,12 +39,12 @@ def test_order_is_user_appearance_then_time_then_file(
     users = list(dict.fromkeys(event[0] for event in events))
     arrival = reversed(events) if newest_first else events
     expected = sorted(arrival, key=lambda event: (users.index(event[0]), event[2]))
-    with pytest.MonkeyPatch.context() as patch, EventStore(tmp_path_factory.mktemp("store"), memory) as store:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store_module, "_CHUNK", 10)
-        fill(store, events, rows)
-        got = ordered(store, newest_first=newest_first, rows=rows)
-        items = store.tokens("item").to_pylist()
-        assert store.rows == len(events)
+        with EventStore(batches_of(events, rows), tmp_path_factory.mktemp("store"), memory) as store:
+            got = ordered(store, newest_first=newest_first, rows=rows)
+            items = store.tokens("item").to_pylist()
+            assert store.rows == len(events)
     assert got == expected
     assert items == list(dict.fromkeys(event[1] for event in events))
 
@@ -53,8 +53,7 @@ def test_order_is_user_appearance_then_time_then_file(
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(EVENT, min_size=1, max_size=40), st.integers(1, 7))
 def test_a_group_has_all_plays_of_its_users(tmp_path_factory, memory: int, events: list, rows: int) -> None:
-    with EventStore(tmp_path_factory.mktemp("store"), memory) as store:
-        fill(store, events, 7)
+    with EventStore(batches_of(events, 7), tmp_path_factory.mktemp("store"), memory) as store:
         groups = [group.user.tolist() for group in store.groups(rows=rows)]
     assert all(max(before) < min(after) for before, after in zip(groups, groups[1:]))
     assert sum(map(len, groups)) == len(events)
@@ -63,8 +62,7 @@ def test_a_group_has_all_plays_of_its_users(tmp_path_factory, memory: int, event
 def test_what_memory_cannot_hold_is_on_disk(tmp_path: Path) -> None:
     events = [("a", "x", 0, 1.0)]
     for memory, written in ((IN_MEMORY, False), (ON_DISK, True)):
-        with EventStore(tmp_path, memory) as store:
-            fill(store, events, 1)
+        with EventStore(batches_of(events, 1), tmp_path, memory):
             assert (tmp_path / "events.duckdb").exists() == written
 
 
@@ -82,12 +80,14 @@ def test_times_far_apart_are_ordered_as_well(far: int) -> None:
 def test_chunks_do_not_show(tmp_path: Path, memory: int, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "_CHUNK", chunk)
     users, items, about = ["a", "b", "a", "a"], ["y", "x", "y", "z"], ["1", "2", "3", None]
-    with EventStore(tmp_path, memory) as store:
-        for row in range(4):
-            columns = [[column[row]] for column in (users, items)]
-            batch = [pa.array(columns[0]), pa.array(columns[1]), pa.array([row]), pa.array([1.0])]
-            store.append(events_batch(*batch, name=pa.array([about[row]], pa.string())))
-        store.index()
+    batches = [
+        events_batch(
+            *map(pa.array, ([users[row]], [items[row]], [row], [1.0])),
+            name=pa.array([about[row]], pa.string()),
+        )
+        for row in range(4)
+    ]
+    with EventStore(batches, tmp_path, memory) as store:
         assert store.about().to_pydict() == {"item_id": ["y", "x", "z"], "name": ["1", "2", None]}
         assert store.tokens("user").to_pylist() == ["a", "b"]
         assert [time for _, _, time, _ in ordered(store)] == [0, 2, 3, 1]
@@ -110,8 +110,7 @@ def test_statistics_of_a_hand_made_log(tmp_path: Path) -> None:
         ("b", "x", 4 * second, 1.0),
         ("b", "x", 86_400 * second, 1.0),
     ]
-    with EventStore(tmp_path) as store:
-        fill(store, events, 4)
+    with EventStore(batches_of(events, 4), tmp_path) as store:
         got = collect_statistics(counted(store), Ledger(rows_read=6))
     assert got == {
         "users": 2,
@@ -134,8 +133,7 @@ def test_statistics_of_a_hand_made_log(tmp_path: Path) -> None:
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(EVENT, min_size=1, max_size=40), st.integers(1, 9))
 def test_groups_add_up_to_what_counting_by_hand_gives(tmp_path_factory, events: list, rows: int) -> None:
-    with EventStore(tmp_path_factory.mktemp("store")) as store:
-        fill(store, events, 9)
+    with EventStore(batches_of(events, 9), tmp_path_factory.mktemp("store")) as store:
         counts = counted(store, rows)
     positive = [event for event in events if event[3] > 0]
     assert counts.per_user.tolist() == sorted(Counter(event[0] for event in events).values())

@@ -6,12 +6,12 @@ import pyarrow as pa
 import pytest
 
 from dataset_converters.common.ledger import Ledger
-from dataset_converters.output.features import item_features
+from dataset_converters.output.features import match_features
 
 
 def features(columns: dict, items: list) -> tuple:
     ledger = Ledger()
-    table = item_features(pa.table(columns), pa.array(items, pa.string()), ledger)
+    table = match_features(pa.table(columns), pa.array(items, pa.string()), "item", ledger)
     return table.to_pydict(), dict(ledger.notes)
 
 

@@ -17,9 +17,9 @@ COLUMNS = ("--user", "user", "--item", "item", "--time", "time")
 WHOLE = {"user": ["a", "b"], "item": ["x", "y"], "time": [5, 6]}
 
 
-def convert(path: Path, *words: str, source: str = "table") -> int:
+def convert(path: Path, *arguments: str, source: str = "table") -> int:
     columns = COLUMNS if source == "table" else ()
-    return main([source, str(path), str(path.parent / "out"), "--name", "x", *columns, *words])
+    return main([source, str(path), str(path.parent / "out"), "--name", "x", *columns, *arguments])
 
 
 def write(folder: Path, **columns: object) -> Path:
@@ -48,7 +48,7 @@ def complaint(capsys: Capture, folder: Path) -> str:
 
 
 def unchecked(texts: "list[bytes | None]", kind: pa.DataType) -> pa.Array:
-    """Make texts that Arrow does not look at, as a parquet file can hold them."""
+    """Make texts that Arrow does not look at, as a parquet file may have them."""
     if pa.types.is_dictionary(kind):
         return unchecked(texts, kind.value_type).dictionary_encode()
     options = pc.CastOptions(kind, allow_invalid_utf8=True)
@@ -72,8 +72,8 @@ def test_table_texts_that_are_not_utf8_are_dropped_and_counted(
 ) -> None:
     whole = {**WHOLE, "time": ["5", "6"], "event": ["play", "play"], "rating": ["1", "1"]}
     columns = {**whole, role: unchecked([b"1\xff", whole[role][1].encode()], kind)}
-    words = () if role in ("user", "item", "time") else (f"--{role}", role)
-    assert convert(write(tmp_path, **columns), *words) == 0
+    arguments = () if role in ("user", "item", "time") else (f"--{role}", role)
+    assert convert(write(tmp_path, **columns), *arguments) == 0
     assert inter(tmp_path) == ["b\ty\t6\t1"]
     assert dropped(tmp_path) == {f"{role} is not UTF-8": 1}
 
@@ -148,8 +148,8 @@ REFUSED = [
 @pytest.mark.parametrize("column", REFUSED, ids=lambda column: str(column.type))
 @pytest.mark.parametrize("role", ["user", "item", "time", "event", "rating"])
 def test_types_that_no_role_can_use(tmp_path: Path, column: pa.Array, role: str, capsys: Capture) -> None:
-    words = () if role in ("user", "item", "time") else (f"--{role}", role)
-    assert convert(write(tmp_path, **{role: column}), *words) == 2
+    arguments = () if role in ("user", "item", "time") else (f"--{role}", role)
+    assert convert(write(tmp_path, **{role: column}), *arguments) == 2
     message = complaint(capsys, tmp_path)
     assert f"a.parquet: column '{role}' has type " in message
     assert f"which is no {role}: need" in message
@@ -169,8 +169,8 @@ def test_types_that_no_role_can_use(tmp_path: Path, column: pa.Array, role: str,
     ids=str,
 )
 def test_types_that_a_role_cannot_use(tmp_path: Path, role: str, column: pa.Array, capsys: Capture) -> None:
-    words = ("--rating", "rating") if role == "rating" else ()
-    assert convert(write(tmp_path, **{role: column}), *words) == 2
+    arguments = ("--rating", "rating") if role == "rating" else ()
+    assert convert(write(tmp_path, **{role: column}), *arguments) == 2
     assert f"which is no {role}: need" in complaint(capsys, tmp_path)
 
 

@@ -13,14 +13,12 @@ from raw_logs import play, write_interactions, write_tracks
 from dataset_converters.common.errors import ConversionError
 from dataset_converters.common.ledger import Ledger
 from dataset_converters.events.cleaning import clean_events
-from dataset_converters.sources.parquet import ACTION_RATINGS, ParquetOptions, read_events
-from dataset_converters.sources.parquet_layout import FieldOptions
+from dataset_converters.sources.parquet import ParquetOptions, read_events
 
 
 def read(folder: Path, **options: object) -> "tuple[list, Ledger, pa.Table | None]":
     ledger = Ledger()
-    settings = {"fields": FieldOptions(), "ratings": ACTION_RATINGS, **options}
-    log = read_events(folder, ParquetOptions(**settings), ledger)
+    log = read_events(folder, ParquetOptions(**options), ledger)
     events = [tuple(row.values()) for batch in log.batches for row in batch.to_pylist()]
     return events, ledger, log.items
 
@@ -58,7 +56,7 @@ def test_tracks_name_the_items(tmp_path: Path) -> None:
 def test_unknown_tracks_can_be_dropped(tmp_path: Path) -> None:
     write_interactions(tmp_path, [(1, [play(2, 1), play(9, 2), play(None, 3)])])
     write_tracks(tmp_path, [2], ["two"])
-    events, ledger, _ = read(tmp_path, keep_unknown_tracks=False)
+    events, ledger, _ = read(tmp_path, unknown_tracks="drop")
     assert [event[1] for event in events] == ["two", None]
     assert dict(ledger.dropped) == {"track index not in tracks.parquet": 1}
 
@@ -114,17 +112,17 @@ def test_fractional_users_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "found"),
+    ("columns", "there"),
     [
         ({"track_id": ["a"]}, "'track_id'"),
         ({"track_id": ["a"], "track_index": ["1"]}, r"'track_index' \(string\)"),
         ({"track_id": [0.5], "track_index": [1]}, r"'track_id' \(double\)"),
     ],
 )
-def test_tracks_without_what_is_needed_are_refused(tmp_path: Path, columns: dict, found: str) -> None:
+def test_tracks_without_what_is_needed_are_refused(tmp_path: Path, columns: dict, there: str) -> None:
     write_interactions(tmp_path, [(1, [play(1, 1)])])
     pq.write_table(pa.table(columns), tmp_path / "tracks.parquet")
-    with pytest.raises(ConversionError, match=f"needs track_id.*it has.*{found}"):
+    with pytest.raises(ConversionError, match=f"needs track_id.*it has.*{there}"):
         read(tmp_path)
 
 
@@ -140,16 +138,16 @@ ACTION = st.none() | st.builds(
 @given(
     st.lists(st.tuples(st.none() | st.integers(0, 3), st.none() | st.lists(ACTION)), max_size=6),
     st.none() | st.lists(st.none() | st.integers(-1, 3), max_size=4),
-    st.booleans(),
+    st.sampled_from(["keep", "drop"]),
 )
 def test_every_action_is_an_event_or_counted(
-    tmp_path_factory: pytest.TempPathFactory, rows: list, tracks: "list | None", keep: bool
+    tmp_path_factory: pytest.TempPathFactory, rows: list, tracks: "list | None", unknown: str
 ) -> None:
     folder = write_interactions(tmp_path_factory.mktemp("raw"), rows)
     if tracks is not None:
         write_tracks(folder, tracks, [f"track {index}" for index in tracks])
     ledger = Ledger()
-    options = ParquetOptions(FieldOptions(), ACTION_RATINGS, keep)
+    options = ParquetOptions(unknown_tracks=unknown)
     written = sum(
         clean_events(batch, ledger).num_rows for batch in read_events(folder, options, ledger).batches
     )

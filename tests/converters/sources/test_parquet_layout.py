@@ -27,17 +27,17 @@ def schema_of(struct: list, user: pa.DataType = INT, **more: pa.DataType) -> pa.
 )
 def test_fields_found_by_type_and_name(index: str, time: str, action: str) -> None:
     struct = [(action, pa.int8()), (time, TIME), (index, pa.uint32()), ("note", pa.string())]
-    found = find_layout("f", schema_of(struct), FieldOptions())
-    assert found == Layout("character_index", "actions", index, time, action)
+    layout = find_layout("f", schema_of(struct), FieldOptions())
+    assert layout == Layout("character_index", "actions", index, time, action)
 
 
 def test_fields_without_telling_names_need_options() -> None:
     schema = schema_of([("a", pa.int64()), ("b", TIME), ("c", pa.int64())])
     with pytest.raises(ConversionError, match="--index-field and --action-field"):
         find_layout("f", schema, FieldOptions())
-    for options in (FieldOptions(index="c"), FieldOptions(action="a")):
-        found = find_layout("f", schema, options)
-        assert (found.index, found.action) == ("c", "a")
+    for options in (FieldOptions(index_field="c"), FieldOptions(action_field="a")):
+        layout = find_layout("f", schema, options)
+        assert (layout.index, layout.action) == ("c", "a")
 
 
 def test_options_win_over_names() -> None:
@@ -60,10 +60,10 @@ GOOD = [("track_index", pa.int64()), ("time", TIME), ("action", pa.int64())]
         (schema_of(GOOD[:2]), {}, "needs two integer fields"),
         (schema_of([GOOD[0], GOOD[2]]), {}, "a timestamp, found none"),
         (schema_of([*GOOD, ("t2", TIME)]), {}, "several.*--time-field"),
-        (schema_of(GOOD), {"user": "nobody"}, "'nobody' is not a column.*--user-column"),
-        (schema_of(GOOD), {"time": "action"}, "'action' is not a timestamp.*--time-field"),
-        (schema_of(GOOD), {"index": "time"}, "'time' is not an integer.*--index-field"),
-        (schema_of(GOOD), {"index": "action", "action": "action"}, "cannot tell"),
+        (schema_of(GOOD), {"user_column": "nobody"}, "'nobody' is not a column.*--user-column"),
+        (schema_of(GOOD), {"time_field": "action"}, "'action' is not a timestamp.*--time-field"),
+        (schema_of(GOOD), {"index_field": "time"}, "'time' is not an integer.*--index-field"),
+        (schema_of(GOOD), {"index_field": "action", "action_field": "action"}, "cannot tell"),
     ],
 )
 def test_refusals_say_what_is_there(schema: pa.Schema, options: dict, message: str) -> None:

@@ -13,10 +13,10 @@ from dataset_converters.__main__ import main
 from dataset_converters.sources.lastfm1k import PLAYS, PROFILES
 
 
-def convert(source: str, path: Path, *words: object) -> "dict[str, str]":
+def convert(source: str, path: Path, *arguments: object) -> "dict[str, str]":
     """Convert and return the files by suffix."""
     out = path.parent / "out"
-    assert main([source, str(path), str(out), "--name", "x", "--overwrite", *map(str, words)]) == 0
+    assert main([source, str(path), str(out), "--name", "x", "--overwrite", *map(str, arguments)]) == 0
     return {file.suffix: file.read_text(encoding="utf-8") for file in (out / "x").iterdir()}
 
 
@@ -85,8 +85,8 @@ def test_yandex_types_and_ratings(tmp_path: Path) -> None:
     lines = ["h,h,h,h,h", "u,track,5,play,10", "u,album,5,like,20", "u,artist,5,play,30", "u,track,6,skip,40"]
     path = tmp_path / "user_events"
     path.write_text("\n".join(lines))
-    words = ["--item-types", "track,album", "--ratings", "play=3,like=4"]
-    assert rows(convert("yandex", path, *words)[".inter"]) == [
+    arguments = ["--item-types", "track,album", "--ratings", "play=3,like=4"]
+    assert rows(convert("yandex", path, *arguments)[".inter"]) == [
         ["u", "5", "10", "3"],
         ["u", "album-5", "20", "4"],
     ]
@@ -162,12 +162,14 @@ def test_table_folder_of_mixed_files(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_table_events_ratings_delimiters_and_time_formats(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("u;i;t;e;r\na;x;04.05.2009 23:08;play;2.5\na;y;04.05.2009 23:09;love;bad\n")
-    words = [*COLUMNS, "--delimiter", ";", "--time-format", "%d.%m.%Y %H:%M"]
-    assert rows(convert("table", path, *words, "--event", "e", "--ratings", "play=1,love=2")[".inter"]) == [
+    arguments = [*COLUMNS, "--delimiter", ";", "--time-format", "%d.%m.%Y %H:%M"]
+    assert rows(
+        convert("table", path, *arguments, "--event", "e", "--ratings", "play=1,love=2")[".inter"]
+    ) == [
         ["a", "x", "1241478480", "1"],
         ["a", "y", "1241478540", "2"],
     ]
-    assert rows(convert("table", path, *words, "--rating", "r")[".inter"]) == [
+    assert rows(convert("table", path, *arguments, "--rating", "r")[".inter"]) == [
         ["a", "x", "1241478480", "2.5"]
     ]
 
@@ -181,18 +183,18 @@ def test_table_newest_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         ([], "required: --user, --item, --time"),
         (["--user", "u", "--item", "i", "--time", "x"], "no column 'x'; it has 'u', 'i', 't', 't2', 't2'"),
         (["--user", "u", "--item", "i", "--time", "t2"], "more than one column 't2'"),
         ([*COLUMNS, "--event", "u", "--rating", "i"], "exclude each other"),
-        ([*COLUMNS, "--delimiter", "ab"], "'ab' is no delimiter"),
-        ([*COLUMNS, "--delimiter", ""], "'' is no delimiter"),
+        ([*COLUMNS, "--delimiter", "ab"], "--delimiter 'ab': need one ASCII character"),
+        ([*COLUMNS, "--delimiter", ""], "--delimiter '': need one ASCII character"),
     ],
 )
-def test_table_mistakes(tmp_path: Path, words: list, message: str, capsys: pytest.CaptureFixture) -> None:
+def test_table_mistakes(tmp_path: Path, arguments: list, message: str, capsys: pytest.CaptureFixture) -> None:
     path = tmp_path / "a.csv"
     path.write_text("u,i,t,t2,t2\n1,2,3,4,5\n")
-    assert main(["table", str(path), str(tmp_path / "out"), *words]) == 2
+    assert main(["table", str(path), str(tmp_path / "out"), *arguments]) == 2
     assert message in capsys.readouterr().err

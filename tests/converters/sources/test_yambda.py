@@ -99,7 +99,7 @@ def test_a_folder_of_parts_is_read_in_the_order_of_names(tmp_path: Path) -> None
 
 
 def test_a_folder_of_different_logs_is_refused(tmp_path: Path) -> None:
-    """``multi_event.parquet`` holds the listens of ``listens.parquet`` as well."""
+    """``multi_event.parquet`` has the listens of ``listens.parquet`` as well."""
     write(tmp_path, LISTENS)
     write(tmp_path, {**LISTENS, "event_type": ["listen"] * 4}, "multi_event.parquet")
     with pytest.raises(ConversionError, match=r"multi_event\.parquet and listens\.parquet have different"):

@@ -1,19 +1,22 @@
-"""The way of every data set: clean, order, select, count, write."""
+"""The steps of every conversion: clean, select, order, count, write."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 from tqdm import tqdm
 
 from dataset_converters.common.ahead import map_ahead
 from dataset_converters.common.ledger import Ledger
-from dataset_converters.common.schema import EVENTS, Progress, RawLog
+from dataset_converters.common.options import Option
+from dataset_converters.common.progress import Progress
+from dataset_converters.common.readers import read_switch, read_text, whole_number
+from dataset_converters.common.schema import EVENTS, RawLog
 from dataset_converters.events.chunks import Plays, in_order
 from dataset_converters.events.cleaning import END_US, clean_events
 from dataset_converters.events.selection import Selection, select_events
@@ -35,61 +38,66 @@ _DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True)
-class Options:
-    """What every source shares.
+class Output:
+    """How to write.
 
     Attributes:
+        name: Name of the data set; ``None``: after the raw log.
         overwrite: Whether an earlier conversion may be replaced.
         window: Plays that a model sees at once, for the property file.
-        selection: Which events to keep.
     """
 
-    overwrite: bool = False
-    window: int = 50
-    selection: Selection = field(default_factory=Selection)
+    name: Annotated[str | None, Option(read_text, "name of the data set, the folder made in OUT")] = None
+    overwrite: Annotated[bool, Option(read_switch, "replace an earlier conversion")] = False
+    window: Annotated[
+        int,
+        Option(whole_number(1), "MAX_ITEM_LIST_LENGTH in the property file, the plays a model sees"),
+    ] = 50
 
 
-def convert(log: RawLog, target: Path, ledger: Ledger, options: Options) -> dict[str, Any]:
+def convert_log(
+    log: RawLog, target: Path, ledger: Ledger, output: Output, selection: Selection
+) -> dict[str, Any]:
     """Write a raw log as a RecBole data set.
 
     Args:
-        log: What a source read.
+        log: What a source has opened.
         target: The data set's folder, ``OUT/NAME``.
         ledger: The one that the source counts in.
-        options: What every source shares.
+        output: How to write.
+        selection: Which events to keep.
 
     Returns:
-        The statistics that ``NAME.stats.json`` holds.
+        The statistics, as in ``NAME.stats.json``.
 
     Raises:
         ConversionError: The data is not usable, or the folder is taken. Nothing is written then.
     """
-    with new_folder(target.parent, target.name, options.overwrite) as folder:
+    with new_folder(target.parent, target.name, output.overwrite) as folder:
         work = folder / "work"
         work.mkdir()
         files = folder / target.name
-        with EventStore(work) as store:
-            _read(log, store, ledger)
-            select_events(store, options.selection, ledger)
+        with EventStore(_read(log, ledger), work) as store:
+            select_events(store, selection, ledger)
             ledger.balance(store.rows)
             _write_features(files, log, store, ledger)
             counts = Counts(len(store.names("item")))
             texts = _inter_texts(store, log.newest_first, counts)
             write_inter(files.with_name(f"{target.name}.inter"), texts)
         statistics = collect_statistics(counts, ledger)
-        write_properties(files.with_name(f"{target.name}.yaml"), options.window)
+        write_properties(files.with_name(f"{target.name}.yaml"), output.window)
         write_statistics(files.with_name(f"{target.name}.stats.json"), statistics)
         if ledger.rejects is not None:
             write_rejects(files.with_name(f"{target.name}.rejects"), ledger.rejects)
     return statistics
 
 
-def _read(log: RawLog, store: EventStore, ledger: Ledger) -> None:
+def _read(log: RawLog, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+    """Yield the usable events."""
     # A day of grace, for clocks that are set wrong.
     now_us = END_US if log.made_up else int(time.time() * 1_000_000) + _DAY_US
     for batch in _show_reading(log.batches, log.progress):
-        store.append(clean_events(batch, ledger, now_us))
-    store.index()
+        yield clean_events(batch, ledger, now_us)
 
 
 def _write_features(files: Path, log: RawLog, store: EventStore, ledger: Ledger) -> None:
@@ -102,8 +110,9 @@ def _write_features(files: Path, log: RawLog, store: EventStore, ledger: Ledger)
             columns = {name: about.column(name) for name in about.column_names[1:]}
             fields = feature_fields(about.column(0).combine_chunks(), columns, "item", ledger)
             write_features(files.with_name(f"{files.name}.item"), fields)
-    if log.users is not None:
-        users = match_features(log.users, store.tokens("user"), "user", ledger)
+    profiles = log.users()
+    if profiles is not None:
+        users = match_features(profiles, store.tokens("user"), "user", ledger)
         write_features(files.with_name(f"{files.name}.user"), users)
 
 
