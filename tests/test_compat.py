@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT, SMALL
+from helpers import ROOT
 from recbole.utils import FeatureType
 
 from recbole_popaware.compat import (

@@ -1,0 +1,88 @@
+"""Hook of MkDocs: pages for the files at the top of the repository, and an API reference from docstrings.
+
+A relative link in Markdown is written for readers of the repository. Here each one is resolved to the file that it
+names: a link to another page becomes that page's, one to a file that has no page becomes plain text, and one
+to nothing ends the build.
+"""
+
+from __future__ import annotations
+
+import logging
+import os.path
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+logger = logging.getLogger("mkdocs.plugins.site_pages")  # under MkDocs's, so that --strict counts its warnings
+
+ROOT = Path(__file__).parents[1]
+TOP_PAGES = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
+    "benchmarks/README.md": "benchmarks.md",
+}
+LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
+CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.DOTALL)
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Add the modules of the API reference that are there to the navigation."""
+    modules = [module for module in config.extra["api"] if _source(module).exists()]
+    config.extra["api"] = modules
+    config.nav += [{"API reference": [{_title(module): f"reference/{module}.md"} for module in modules]}]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that do not lie in docs/."""
+    for source, page in TOP_PAGES.items():
+        if (ROOT / source).exists():
+            files.append(File.generated(config, page, content=(ROOT / source).read_text(encoding="utf-8")))
+    for module in config.extra["api"]:
+        text = f"# {_title(module)}\n\n::: {module}\n"
+        files.append(File.generated(config, f"reference/{module}.md", content=text))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, files: Files, **_: Any) -> str:
+    """Point links of the repository at the site's pages, outside code."""
+    parts = CODE.split(markdown)
+    # A link's text may hold code, so links are looked for where code is hidden, and then code is put back.
+    codes = parts[1::2]
+    hidden = "".join(part if i % 2 == 0 else f"\0{i // 2}\0" for i, part in enumerate(parts))
+    linked = LINK.sub(lambda match: _link(match, page, files), hidden)
+    return re.sub("\0(\\d+)\0", lambda match: codes[int(match[1])], linked)
+
+
+def _link(match: re.Match[str], page: Page, files: Files) -> str:
+    picture, text, target = match.groups()
+    path, _, anchor = target.partition("#")
+    if not path or ":" in path:
+        return match[0]
+    pages = {page: source for source, page in TOP_PAGES.items()}
+    source = pages.get(page.file.src_uri, f"docs/{page.file.src_uri}")
+    named = os.path.normpath(os.path.join(os.path.dirname(source), unquote(path)))
+    if not (ROOT / named).exists():
+        logger.warning("%s links to [%s], which is not in the repository", source, target)
+        return match[0]
+    uri = TOP_PAGES.get(named, named.removeprefix("docs/"))
+    if files.get_file_from_path(uri) is None:
+        return text
+    relative = os.path.relpath(uri, os.path.dirname(page.file.src_uri) or ".")
+    return f"{picture}[{text}]({relative}{'#' + anchor if anchor else ''})"
+
+
+def _source(module: str) -> Path:
+    base = ROOT / module.replace(".", "/")
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+def _title(module: str) -> str:
+    return module.removeprefix("recbole_popaware.")
