@@ -1,8 +1,8 @@
 """Hook of MkDocs: pages for the files at the top of the repository, and an API reference from docstrings.
 
-A relative link in Markdown is written for readers of the repository. Here each one is resolved to the file that it
-names: a link to another page becomes that page's, one to a file that has no page becomes plain text, and one
-to nothing ends the build.
+A relative link in Markdown is written for readers of the repository. Here each one is resolved to the file
+that it names: a link to another page becomes that page's, one to a file that has no page becomes plain text,
+and one to nothing is a warning, which ends a strict build.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-logger = logging.getLogger("mkdocs.plugins.site_pages")  # under MkDocs's, so that --strict counts its warnings
+logger = logging.getLogger("mkdocs.plugins.site_pages")  # under MkDocs's, whose warnings --strict counts
 
 ROOT = Path(__file__).parents[1]
 TOP_PAGES = {
@@ -33,10 +33,13 @@ CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.DOTALL)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Add the modules of the API reference that are there to the navigation."""
+    """Add the API reference to the navigation, and leave out pages and modules that are not written yet."""
+    written = {*TOP_PAGES.values(), *(file.name for file in (ROOT / "docs").glob("*.md"))}
+    pages = [entry for entry in config.nav if set(entry.values()) <= written]
     modules = [module for module in config.extra["api"] if _source(module).exists()]
     config.extra["api"] = modules
-    config.nav += [{"API reference": [{_title(module): f"reference/{module}.md"} for module in modules]}]
+    reference = [{_title(module): f"reference/{module}.md"} for module in modules]
+    config.nav = [*pages, {"API reference": reference}]
     return config
 
 
@@ -68,14 +71,14 @@ def _link(match: re.Match[str], page: Page, files: Files) -> str:
         return match[0]
     pages = {page: source for source, page in TOP_PAGES.items()}
     source = pages.get(page.file.src_uri, f"docs/{page.file.src_uri}")
-    named = os.path.normpath(os.path.join(os.path.dirname(source), unquote(path)))
+    named = os.path.normpath(Path(source).parent / unquote(path))
     if not (ROOT / named).exists():
         logger.warning("%s links to [%s], which is not in the repository", source, target)
         return match[0]
     uri = TOP_PAGES.get(named, named.removeprefix("docs/"))
     if files.get_file_from_path(uri) is None:
         return text
-    relative = os.path.relpath(uri, os.path.dirname(page.file.src_uri) or ".")
+    relative = os.path.relpath(uri, Path(page.file.src_uri).parent)
     return f"{picture}[{text}]({relative}{'#' + anchor if anchor else ''})"
 
 
