@@ -36,9 +36,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Add the API reference to the navigation, and leave out pages and modules that are not written yet."""
     written = {*TOP_PAGES.values(), *(file.name for file in (ROOT / "docs").glob("*.md"))}
     pages = [entry for entry in config.nav if set(entry.values()) <= written]
-    modules = [module for module in config.extra["api"] if _source(module).exists()]
-    config.extra["api"] = modules
-    reference = [{_title(module): f"reference/{module}.md"} for module in modules]
+    api = {title: module for title, module in config.extra["api"].items() if _source(module).exists()}
+    config.extra["api"] = api
+    reference = [{title: f"reference/{module}.md"} for title, module in api.items()]
     config.nav = [*pages, {"API reference": reference}]
     return config
 
@@ -48,8 +48,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for source, page in TOP_PAGES.items():
         if (ROOT / source).exists():
             files.append(File.generated(config, page, content=(ROOT / source).read_text(encoding="utf-8")))
-    for module in config.extra["api"]:
-        text = f"# {_title(module)}\n\n::: {module}\n"
+    for title, module in config.extra["api"].items():
+        text = f"# {title}\n\n`{module}`\n\n::: {module}\n"
         files.append(File.generated(config, f"reference/{module}.md", content=text))
     return files
 
@@ -85,7 +85,3 @@ def _link(match: re.Match[str], page: Page, files: Files) -> str:
 def _source(module: str) -> Path:
     base = ROOT / module.replace(".", "/")
     return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
-
-
-def _title(module: str) -> str:
-    return module.removeprefix("recbole_popaware.")
