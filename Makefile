@@ -8,7 +8,7 @@ PYTHONS ?= 3.10 3.11 3.12 3.13 3.14
 VENV ?= .venv
 CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS)
+INSTALL := $(BIN)/python -m pip install --quiet --no-warn-conflicts --constraint $(CONSTRAINTS)
 ARGS ?=
 
 .PHONY: help demo experiment test pytest test-slow test-oldest test-pythons lint format docs wheel clean

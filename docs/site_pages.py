@@ -29,6 +29,7 @@ TOP_PAGES = {
     "benchmarks/README.md": "benchmarks.md",
 }
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
+ROLE = re.compile(r":\w+:<code>~?[\w.]*?(\w+)</code>")  # as in :func:`~.config.Config`
 CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.DOTALL)
 
 
@@ -62,6 +63,11 @@ def on_page_markdown(markdown: str, page: Page, files: Files, **_: Any) -> str:
     hidden = "".join(part if i % 2 == 0 else f"\0{i // 2}\0" for i, part in enumerate(parts))
     linked = LINK.sub(lambda match: _link(match, page, files), hidden)
     return re.sub("\0(\\d+)\0", lambda match: codes[int(match[1])], linked)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Show the roles of docstrings as code."""
+    return ROLE.sub(r"<code>\1</code>", html)
 
 
 def _link(match: re.Match[str], page: Page, files: Files) -> str:
