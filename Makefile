@@ -37,16 +37,17 @@ test-pythons:
 		python$$version -c '' 2>/dev/null || { echo "Python $$version: not on this machine"; continue; }; \
 		log=.venv-$$version/test.log; mkdir -p .venv-$$version; \
 		$(MAKE) pytest PYTHON=python$$version VENV=.venv-$$version ARGS="-q $(ARGS)" > $$log 2>&1 || status=1; \
-		echo "Python $$version: $$(tail -n 1 $$log)"; \
+		echo "Python $$version: $$(grep -aiE 'passed|failed|error' $$log | tail -n 1)"; \
 	done; exit $$status
 
 pytest: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m "not slow" $(ARGS)
 
+# Types are checked with the annotations of current NumPy, which Python 3.10 does not get.
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 11))' || $(BIN)/mypy
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff format .
