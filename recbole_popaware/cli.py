@@ -122,7 +122,10 @@ def interrupted_when_terminated() -> Iterator[None]:
 
 def carry_out(known: argparse.Namespace, properties: Sequence[str]) -> str:
     """Train, or search where a params file is given; what to print, which may be nothing."""
-    from recbole_popaware.distributed import Topology  # takes seconds, and --help needs none of it
+    from recbole_popaware.compat import import_recbole  # takes seconds, and --help needs none of it
+
+    import_recbole()
+    from recbole_popaware.distributed import Topology
     from recbole_popaware.launch import Request, run
 
     request = Request(known.model, known.dataset, tuple(known.config_files or ()), argv=tuple(properties))

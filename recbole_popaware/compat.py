@@ -1,14 +1,44 @@
-"""What RecBole 1.2.1 needs to run on current NumPy, pandas and torch; nothing happens at import."""
+"""What RecBole 1.2.1 needs to run on current Python, NumPy, pandas and torch; nothing happens at import."""
 
 from __future__ import annotations
 
+import importlib
+import warnings
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
-from recbole.utils import FeatureType
+
+from recbole_popaware.errors import UsageError
+
+if TYPE_CHECKING:
+    from recbole.utils import FeatureType
+
+
+class RecBoleMissingError(UsageError, ImportError):
+    """RecBole is not installed, which pip does not do by itself on Python 3.12 and later."""
+
+    def __init__(self) -> None:
+        super().__init__("RecBole is not installed; install it with: pip install --no-deps recbole==1.2.1")
+
+
+def import_recbole() -> None:
+    """Import RecBole without the warnings of its source, such as Python 3.12's about escape sequences.
+
+    Raises:
+        RecBoleMissingError: If RecBole is not installed.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for name in ("recbole", "recbole.trainer", "recbole.model.sequential_recommender"):
+                importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name == "recbole":
+            raise RecBoleMissingError from error
+        raise
 
 
 def restore_numpy_aliases() -> None:
@@ -35,6 +65,8 @@ def fill_missing(frame: pd.DataFrame, types: dict[str, FeatureType]) -> pd.DataF
         The frame with missing tokens as 0 (padding), missing floats as the field's mean (0 where
         all are missing) and missing sequences as empty arrays.
     """
+    from recbole.utils import FeatureType
+
     filled = {}
     for field in frame:
         column, kind = frame[field], types[field]
@@ -65,7 +97,7 @@ def number_tokens(columns: list[pd.Series]) -> tuple[list[Any], np.ndarray]:
     of_sequences = [column.map(lambda x: isinstance(x, np.ndarray)).all() for column in columns]
     flat = [
         np.concatenate(column.tolist()) if sequences else column.to_numpy(dtype=object)
-        for column, sequences in zip(columns, of_sequences)
+        for column, sequences in zip(columns, of_sequences, strict=True)
     ]
     numbers, tokens = pd.factorize(np.concatenate(flat))
     numbered: list[Any] = np.split(numbers + 1, np.cumsum([len(part) for part in flat])[:-1])

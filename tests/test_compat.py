@@ -1,13 +1,26 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
+import pytest
+from helpers import ROOT
 from recbole.utils import FeatureType
 
-from recbole_popaware.compat import fill_missing, number_tokens, restore_numpy_aliases
+from recbole_popaware.compat import (
+    RecBoleMissingError,
+    fill_missing,
+    import_recbole,
+    number_tokens,
+    restore_numpy_aliases,
+)
+from recbole_popaware.quick_start import run_recbole_popaware
+
+INSTALL = "pip install --no-deps recbole==1.2.1"
 
 
 def test_missing_values_are_filled_by_type():
@@ -51,7 +64,9 @@ def test_aliases_are_defined_once(monkeypatch):
 def test_importing_the_package_imports_nothing_heavy_and_changes_nothing():
     program = """
 import sys
+import warnings
 import numpy as np
+warnings.filterwarnings("error", module="recbole_popaware")
 import recbole_popaware
 assert not {"torch", "recbole", "pandas"} & set(sys.modules)
 import recbole_popaware.quick_start
@@ -59,3 +74,78 @@ assert not {"float_", "complex_", "unicode_"} & set(vars(np)) or np.__version__ 
 assert not {"ray", "recbole.quick_start"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True)
+
+
+def test_a_missing_recbole_is_an_import_error_that_says_how_to_install_it(monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "recbole"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "recbole", None)
+    with pytest.raises(ImportError, match=INSTALL) as raised:
+        import_recbole()
+    assert raised.type is RecBoleMissingError
+
+
+def test_a_missing_requirement_of_recbole_is_named_itself(monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "recbole"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "colorlog", None)
+    with pytest.raises(ModuleNotFoundError) as raised:
+        import_recbole()
+    assert raised.value.name == "colorlog"
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("recbole_popaware.cli", ["--model=PopSASRec"]),
+        ("recbole_popaware.recommending.__main__", ["--checkpoint=saved.pth"]),
+        ("recbole_popaware.experiments.__main__", ["demo"]),
+    ],
+)
+def test_every_command_says_in_one_line_how_to_install_a_missing_recbole(tmp_path, module, arguments):
+    program = f"""
+import sys
+sys.modules["recbole"] = None
+from {module} import main
+sys.exit(main({arguments}))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [f"error: RecBole is not installed; install it with: {INSTALL}"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_warnings_of_recbole_are_silenced_while_it_is_imported_and_no_others(tmp_path):
+    for name in ("__init__", "trainer", "model/__init__", "model/sequential_recommender"):
+        file = tmp_path / "recbole" / f"{name}.py"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("'\\p'\nimport warnings\nwarnings.warn('of its own')\n")
+    program = """
+import warnings
+from recbole_popaware.compat import import_recbole
+warnings.simplefilter("error")
+import_recbole()
+try:
+    warnings.warn("another")
+except UserWarning:
+    print("raised")
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, check=True, text=True, capture_output=True)
+    assert (done.stdout, done.stderr) == ("raised\n", "")
+
+
+def test_our_source_compiles_without_warnings():
+    files = [*ROOT.glob("recbole_popaware/**/*.py"), *ROOT.glob("dataset_converters/**/*.py")]
+    assert files
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for file in files:
+            compile(file.read_text(), file, "exec")
+
+
+def test_our_code_causes_no_warnings_in_a_training(toy):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", module="recbole_popaware")
+        run_recbole_popaware(model="PopSASRec", config_dict=toy)

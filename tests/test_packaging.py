@@ -1,19 +1,47 @@
 from __future__ import annotations
 
+import ast
+import inspect
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
+from email import message_from_string
+from importlib.metadata import packages_distributions
 
 import pytest
 from helpers import ROOT
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+from recbole_popaware.compat import import_recbole
+
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 PARTS = ("recbole_popaware", "dataset_converters", "properties")
 
 
 def run(*words, **more):
     return subprocess.run([sys.executable, *map(str, words)], check=True, text=True, **more)
+
+
+def _metadata(wheel, file):
+    """Text of a file of the wheel's metadata."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(f".dist-info/{file}")]
+        return archive.read(name).decode()
+
+
+def _applies(requirement, python, extra=""):
+    environment = {"python_version": python, "python_full_version": f"{python}.0", "extra": extra}
+    return requirement.marker is None or requirement.marker.evaluate(environment)
+
+
+def _requirements(wheel, python, extras=("",)):
+    """Names of what the wheel asks for on one version of Python."""
+    lines = message_from_string(_metadata(wheel, "METADATA")).get_all("Requires-Dist")
+    asked = [Requirement(line) for line in lines]
+    return {canonicalize_name(r.name) for r in asked for extra in extras if _applies(r, python, extra)}
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +85,50 @@ def test_an_installed_wheel_runs_outside_the_checkout(wheel, tmp_path):
     assert "PersonalizedMostPop on demo" in result.stdout
 
 
-def test_every_console_script_is_named_in_the_readme():
-    readme, setup = (ROOT / "README.md").read_text(), (ROOT / "setup.py").read_text()
-    scripts = [line.split('"')[1].split(" = ")[0] for line in setup.splitlines() if ":main" in line]
-    assert scripts
+def test_every_console_script_is_named_in_the_readme(wheel):
+    readme = (ROOT / "README.md").read_text()
+    lines = _metadata(wheel, "entry_points.txt").splitlines()
+    scripts = [line.split(" = ")[0] for line in lines if line.endswith(":main")]
+    assert len(scripts) == 4
     for script in scripts:
         assert f"`{script}`" in readme
 
 
-@pytest.mark.parametrize(("version", "accepted"), [((3, 8), False), ((3, 11), True), ((3, 12), False)])
+@pytest.mark.parametrize(
+    ("python", "named"), [("3.10", True), ("3.11", True), ("3.12", False), ("3.14", False)]
+)
+def test_the_wheel_asks_for_recbole_where_pip_can_install_it(wheel, python, named):
+    assert ("recbole" in _requirements(wheel, python)) == named
+
+
+def test_the_wheel_asks_for_all_that_recbole_imports_where_pip_cannot_install_it(wheel):
+    import_recbole()
+    imported = set()
+    for name in [name for name in sys.modules if name.startswith("recbole.")]:
+        for statement in ast.parse(inspect.getsource(sys.modules[name])).body:
+            if isinstance(statement, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in statement.names}
+            elif isinstance(statement, ast.ImportFrom) and not statement.level:
+                imported.add(statement.module.split(".")[0])
+    distributions = packages_distributions()
+    third_party = imported - set(sys.stdlib_module_names) - {"recbole"}
+    needed = {canonicalize_name(distributions[name][0]) for name in third_party}
+    assert {"torch", "colorlog", "scikit-learn"} <= needed
+    assert needed <= _requirements(wheel, "3.12")
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_the_constraints_pin_every_requirement_once_on_every_python(wheel, python):
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    names = [canonicalize_name(pin.name) for pin in pins if _applies(pin, python)]
+    assert len(names) == len(set(names))
+    assert all(str(pin.specifier).startswith("==") for pin in pins)
+    needed = _requirements(wheel, python, ("tune", "test", "docs")) - {"recbole-popaware", "setuptools"}
+    assert needed <= set(names)
+
+
+@pytest.mark.parametrize(("version", "accepted"), [((3, 9), False), ((3, 10), True), ((3, 14), True)])
 def test_make_says_which_python_it_needs(tmp_path, version, accepted):
     python = tmp_path / "python"
     python.write_text(
@@ -82,4 +145,4 @@ def test_make_says_which_python_it_needs(tmp_path, version, accepted):
         assert "made" in done.stderr
     else:
         assert f"Python {version[0]}.{version[1]}.0" in done.stderr
-        assert "README" in done.stderr
+        assert "Python 3.10 or later" in done.stderr

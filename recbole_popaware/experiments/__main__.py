@@ -43,6 +43,9 @@ def _work(words: Sequence[str], failures: list[str]) -> str:
     given, rest = _parser().parse_known_args(words)
     overrides = _properties(rest)
     # These take seconds to import, and --help needs none of them.
+    from recbole_popaware.compat import import_recbole
+
+    import_recbole()
     from recbole_popaware.experiments.plan import find_plan, read_plan
     from recbole_popaware.experiments.report.outputs import write_outputs
     from recbole_popaware.experiments.run import run_experiment

@@ -33,7 +33,10 @@ def _run(given: argparse.Namespace) -> str:
     output = None if given.output is None else Path(given.output)
     if given.explain is not None and (output, given.users) != (None, None):
         raise UsageError("--explain prints about one user; leave out --users and --output")
-    from recbole_popaware.recommending import recommender, show, writer  # slow imports
+    from recbole_popaware.compat import import_recbole  # slow imports
+
+    import_recbole()
+    from recbole_popaware.recommending import recommender, show, writer
 
     inputs = (given.checkpoint, given.users, given.history, given.item_file)
     if output is not None:
