@@ -149,11 +149,11 @@ class PopularityHead(nn.Module):
         return self.epsilon
 
     def _strength(self, hits: Hits, plays: PlayIndex, queries: Queries) -> Tensor:
-        """What stands for c in the formulas, ``[E]``."""
+        """The c of the formulas, ``[E]``."""
         return hits.plays.to(torch.get_default_dtype())
 
     def _reference(self, plays: PlayIndex, queries: Queries) -> Tensor:
-        """What stands for the greatest c, or for n, ``[T]``."""
+        """The greatest c of each history, or n, ``[T]``."""
         return FORMS[self.form].reference(plays, queries).to(torch.get_default_dtype())
 
 
