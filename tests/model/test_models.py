@@ -3,13 +3,17 @@ from __future__ import annotations
 import pytest
 import torch
 from helpers import build
-from recbole.model.sequential_recommender import BERT4Rec
+from recbole.model.sequential_recommender import NARM, STAMP, BERT4Rec, GRU4Rec
 from torch.nn.functional import cross_entropy
 
+from recbole_popaware import properties
+from recbole_popaware.config import Config
 from recbole_popaware.model import losses, pieces
 from recbole_popaware.model.encoder import embed, encode
+from recbole_popaware.model.popularity_aware import PopularityAware
 from recbole_popaware.model.popularity_head import FORMS, PopularityHead
 from recbole_popaware.model.reference import count_plays, head_scores
+from recbole_popaware.quick_start import prepare
 
 PAIRS = [("SASRec", "PopSASRec"), ("BERT4Rec", "PopBERT4Rec")]
 SAME_TRAINING = {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "train_batch_size": 64}
@@ -62,6 +66,22 @@ def dense_scores(model, windows):
     table = model.item_embedding if model.output_embedding is None else model.output_embedding
     counts, head = count_plays(windows, model.n_items), model.popularity_head
     return hidden @ table.weight.T + head_scores(counts, counts, head.form, head.epsilon).float()
+
+
+@pytest.mark.parametrize("stock", [GRU4Rec, NARM, STAMP])
+def test_the_mixin_goes_before_other_sequential_models(toy, stock):
+    """A model made here has its stock scores plus the head's, and learns their cross-entropy."""
+    sizes = {"embedding_size": 8, "num_layers": 1}
+    dropout = {"dropout_prob": 0.0, "dropout_probs": [0.0, 0.0], "train_targets": "next"}
+    settings = {**toy, **sizes, **dropout}
+    files = [properties.FOLDER / "model" / "PopSASRec.yaml"]
+    made = type(f"Pop{stock.__name__}", (PopularityAware, stock), {})
+    experiment = prepare(Config(made, None, files, settings, argv=()))
+    model, batch = experiment.model.eval(), next(iter(experiment.train_data))
+    head = PopularityHead(model.n_items)(batch["item_id_list"])
+    expected = stock.full_sort_predict(model, batch) + head
+    torch.testing.assert_close(model.full_sort_predict(batch), expected)
+    torch.testing.assert_close(model.calculate_loss(batch), cross_entropy(expected, batch["item_id"]))
 
 
 @pytest.mark.parametrize("share", [True, False])
