@@ -91,7 +91,7 @@ class PopularityHead(nn.Module):
             history: ``[B, L]`` item ids.
 
         Returns:
-            ``[B, n_items]``; column 0 (padding) holds the score of an item never played.
+            ``[B, n_items]``; column 0 (padding) is the score of an item never played.
         """
         plays = PlayIndex.of_windows(history, self.n_items)
         scores = torch.zeros(len(history), self.n_items, device=history.device)

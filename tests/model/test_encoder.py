@@ -27,9 +27,9 @@ def test_fused_attention_equals_stock(encoders, causal):
     positions = torch.randn(3, 6, 8)
     allowed = SEEN.expand(-1, 1, 6, 6).tril() if causal else SEEN
     expected = stock(positions, torch.where(allowed, 0.0, -10000.0))[-1]
-    found = encode(fused, positions, None if causal else SEEN)
+    encoded = encode(fused, positions, None if causal else SEEN)
     real = SEEN[:, 0, 0]
-    torch.testing.assert_close(found[real], expected[real], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(encoded[real], expected[real], atol=1e-6, rtol=1e-5)
     last = encode_last(fused, positions, SEEN, LENGTHS - 1, causal)
     torch.testing.assert_close(last, expected[torch.arange(3), LENGTHS - 1], atol=1e-6, rtol=1e-5)
 

@@ -41,8 +41,8 @@ def test_a_sample_of_everything_gives_the_full_cross_entropy():
     targets = torch.tensor([0, 3, 3, 7, 1])
     everything = torch.arange(8).expand(5, -1)
     mask = everything != targets.unsqueeze(1)
-    found = sampled_ce(scores.gather(1, targets[:, None]).squeeze(1), scores, mask, torch.zeros(1))
-    torch.testing.assert_close(found, cross_entropy(scores, targets, reduction="none"))
+    sampled = sampled_ce(scores.gather(1, targets[:, None]).squeeze(1), scores, mask, torch.zeros(1))
+    torch.testing.assert_close(sampled, cross_entropy(scores, targets, reduction="none"))
 
 
 @pytest.mark.parametrize("distribution", ["uniform", "log_uniform"])

@@ -33,15 +33,15 @@ def test_without_the_head_weights_and_scores_are_stock_s(toy, stock, ours):
 
 
 def test_without_the_head_loss_and_gradients_are_stock_s(toy):
-    found = []
+    results = []
     for name in ("SASRec", "PopSASRec"):
         as_stock = {"popularity_head": "none", "train_targets": "next", "initializer": "normal"}
         extra = {} if name == "SASRec" else as_stock
         experiment = build(name, {**toy, **SAME_TRAINING}, **extra)
         loss = experiment.model.calculate_loss(next(iter(experiment.train_data)))
         loss.backward()
-        found.append([loss, *(p.grad for p in experiment.model.parameters())])
-    for one, other in zip(*found):
+        results.append([loss, *(p.grad for p in experiment.model.parameters())])
+    for one, other in zip(*results):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
 
 
@@ -136,15 +136,15 @@ def test_sampled_losses_are_those_of_the_summed_scores(toy, loss_type, shared, c
 def test_pieces_of_a_batch_give_the_same_loss_and_gradients(toy, settings, monkeypatch):
     experiment = build("PopSASRec", toy, **settings)
     model, batch = experiment.model, next(iter(experiment.train_data))
-    found = []
+    results = []
     for size in (pieces.SCORES_AT_ONCE, 200):
         monkeypatch.setattr(pieces, "SCORES_AT_ONCE", size)
         torch.manual_seed(3)
         model.zero_grad()
         loss = model.calculate_loss(batch)
         loss.backward()
-        found.append([loss, *(p.grad.clone() for p in model.parameters())])
-    for one, other in zip(*found):
+        results.append([loss, *(p.grad.clone() for p in model.parameters())])
+    for one, other in zip(*results):
         torch.testing.assert_close(one, other)
 
 
@@ -211,12 +211,12 @@ def test_no_other_level_would_be_a_better_start(toy, model, loss_type):
     settings = {"popularity_head": "none", "loss_type": loss_type, "negatives": 9}
     experiment = build(model, toy, **settings)
     batch = next(iter(experiment.train_data))
-    found, start = [], experiment.model.objective.level
+    losses_of, start = [], experiment.model.objective.level
     for change in (-1.0, 0.0, 1.0, -start):
         experiment.model.objective.level = start + change
         torch.manual_seed(3)
-        found.append(float(experiment.model.calculate_loss(batch)))
-    assert found.index(min(found)) == 1
+        losses_of.append(float(experiment.model.calculate_loss(batch)))
+    assert losses_of.index(min(losses_of)) == 1
 
 
 def test_linear_layers_are_drawn_by_their_width_on_request_and_embeddings_are_not(toy):

@@ -111,11 +111,11 @@ def test_whole_histories_count_what_lies_before_the_window(limit):
     rows, positions = torch.tensor([0, 0, 0, 1, 1]), torch.tensor([1, 2, 3, 1, 2])
     queries = history.before(rows, positions)
     heard = [[5, 5, 1, 2, 5], [5, 5, 1, 2, 5, 3], [5, 5, 1, 2, 5, 3, 3], [8], [8, 8]]
-    found = PopularityHead(N_ITEMS, "sigmoid").add_to_(torch.zeros(5, N_ITEMS), history.plays, queries)
+    scores = PopularityHead(N_ITEMS, "sigmoid").add_to_(torch.zeros(5, N_ITEMS), history.plays, queries)
     for row, plays in enumerate(heard):
         kept = plays if limit is None else plays[-limit:]
         expected = PopularityHead(N_ITEMS, "sigmoid")(torch.tensor([kept]))[0]
-        torch.testing.assert_close(found[row], expected)
+        torch.testing.assert_close(scores[row], expected)
 
 
 def test_a_masked_position_of_a_whole_history_is_no_play():

@@ -46,8 +46,8 @@ def test_strengths_equal_the_formula_play_by_play(history, decay, offset):
         )
         for wanted in range(1, N_ITEMS)
     ]
-    found = weigh_plays(torch.tensor([history]), N_ITEMS, decay, offset)[0, -1, 1:]
-    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
+    strengths = weigh_plays(torch.tensor([history]), N_ITEMS, decay, offset)[0, -1, 1:]
+    torch.testing.assert_close(strengths, torch.tensor(expected, dtype=torch.float64))
 
 
 @given(history=histories)
