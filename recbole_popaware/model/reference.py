@@ -45,6 +45,6 @@ def weigh_plays(windows: Tensor, n_items: int, decay: float, offset: float = 0.0
 def _one_hot(windows: Tensor, n_items: int, dtype: torch.dtype) -> Tensor:
     """Plays ``[B, L, n_items]``; ids from 1 to ``n_items - 1`` are plays, all others are none."""
     items = windows.where((windows > 0) & (windows < n_items), 0).unsqueeze(2)
-    plays = torch.zeros(*windows.shape, n_items, dtype=dtype).scatter_(2, items, 1.0)
+    plays = windows.new_zeros(*windows.shape, n_items, dtype=dtype).scatter_(2, items, 1.0)
     plays[..., 0] = 0
     return plays

@@ -4,6 +4,7 @@ import pytest
 import torch
 from helpers import build
 from recbole.model.sequential_recommender import NARM, STAMP, BERT4Rec, GRU4Rec
+from torch import nn
 from torch.nn.functional import cross_entropy
 
 from recbole_popaware import properties
@@ -82,6 +83,40 @@ def test_the_mixin_goes_before_other_sequential_models(toy, stock):
     expected = stock.full_sort_predict(model, batch) + head
     torch.testing.assert_close(model.full_sort_predict(batch), expected)
     torch.testing.assert_close(model.calculate_loss(batch), cross_entropy(expected, batch["item_id"]))
+
+
+class ByNumber(nn.Module):
+    """A head that scores items by their number and knows nobody's plays."""
+
+    def candidates(self, plays, queries, candidates, by_row=False):
+        return 0.1 * (candidates[queries.rows] if by_row else candidates)
+
+    def add_to_(self, scores, plays, queries):
+        return scores.add_(0.1 * torch.arange(scores.size(1)))
+
+
+@pytest.mark.parametrize("shared", [True, "window", False])
+@pytest.mark.parametrize("loss_type", ["CE", "BPR"])
+def test_any_module_with_two_methods_is_a_head(toy, loss_type, shared):
+    settings = {"loss_type": loss_type, "shared_negatives": shared, "negatives": 6}
+    plain = build("PopSASRec", toy, **settings, popularity_head="none", learn_network_weight=True)
+    batch, model = next(iter(plain.train_data)), plain.model
+    model.network_weight.data.fill_(0.0)  # scores are those of the head alone
+    model.popularity_head = ByNumber()
+    scores = 0.1 * torch.arange(model.n_items)
+    torch.testing.assert_close(model.full_sort_predict(batch), scores.expand(len(batch), -1))
+    torch.testing.assert_close(model.predict(batch), scores[batch["item_id"]])
+    targets = model.training_targets(batch).items
+    if loss_type == "CE":
+        expected = cross_entropy(scores.expand(len(targets), -1), targets)
+    else:
+        torch.manual_seed(3)
+        drawn = model.objective.negatives({True: 1, "window": len(batch), False: len(targets)}[shared])
+        rows = model.training_targets(batch).queries.rows
+        items = (drawn.of_rows(rows) if shared == "window" else drawn).items.expand(len(targets), -1)
+        expected = losses.bpr(scores[targets], scores[items], items != targets[:, None]).mean()
+    torch.manual_seed(3)
+    torch.testing.assert_close(model.calculate_loss(batch), expected)
 
 
 @pytest.mark.parametrize("share", [True, False])
