@@ -49,23 +49,44 @@ def catalogue_cross_entropy(scorer: Scorer, hidden: Tensor, targets: Tensor) -> 
     return in_pieces(losses_of, (hidden, targets, index), scorer.network.table.size(0))
 
 
+def draw_once(sampler: NegativeSampler, scorer: Scorer, hidden: Tensor) -> tuple[Negatives, Tensor]:
+    """Draw items ``[1, K]`` for all targets, and score them, ``[T, K]``."""
+    drawn = sampler(1)
+    return drawn, scorer.shared(hidden, drawn.items)
+
+
+def draw_by_row(sampler: NegativeSampler, scorer: Scorer, hidden: Tensor) -> tuple[Negatives, Tensor]:
+    """Draw items for each row, ``[T, K]`` of which each row's targets have the same, and score them."""
+    drawn = sampler(len(scorer.plays.starts) - 1)
+    return drawn.of_rows(scorer.queries.rows), scorer.shared(hidden, drawn.items)
+
+
+def draw_by_target(sampler: NegativeSampler, scorer: Scorer, hidden: Tensor) -> tuple[Negatives, Tensor]:
+    """Draw items for each target, ``[T, K]``, and score them."""
+    drawn = sampler(len(hidden))
+    return drawn, scorer.candidates(hidden, drawn.items)
+
+
+DRAWS = {True: draw_once, "window": draw_by_row, False: draw_by_target}  # by shared_negatives
+
+
 class SampledLoss(nn.Module):
     """A loss over each target and some items drawn at random.
 
     Args:
         negatives: Draws the items.
-        shared: True: one draw for the batch; ``window``: one for each row; False: one for each target.
+        shared: One of :data:`DRAWS`.
     """
 
     def __init__(self, negatives: NegativeSampler, shared: bool | str) -> None:
         super().__init__()
         self.negatives = negatives
-        self._draw = {True: self._draw_once, "window": self._draw_by_row, False: self._draw_by_target}[shared]
+        self._draw = DRAWS[shared]
 
     def forward(self, scorer: Scorer, hidden: Tensor, targets: Tensor) -> Tensor:
         """Loss of each target; arguments as in the module's docstring."""
         positive = scorer.candidates(hidden, targets.unsqueeze(1)).squeeze(1)
-        drawn, negative = self._draw(scorer, hidden)
+        drawn, negative = self._draw(self.negatives, scorer, hidden)
         return self.compare(positive, negative, drawn, targets)
 
     def compare(self, positive: Tensor, negative: Tensor, drawn: Negatives, targets: Tensor) -> Tensor:
@@ -78,18 +99,6 @@ class SampledLoss(nn.Module):
             targets: ``[T]`` items.
         """
         raise NotImplementedError
-
-    def _draw_once(self, scorer: Scorer, hidden: Tensor) -> tuple[Negatives, Tensor]:
-        drawn = self.negatives(1)
-        return drawn, scorer.shared(hidden, drawn.items)
-
-    def _draw_by_row(self, scorer: Scorer, hidden: Tensor) -> tuple[Negatives, Tensor]:
-        drawn = self.negatives(len(scorer.plays.starts) - 1)
-        return drawn.of_rows(scorer.queries.rows), scorer.shared(hidden, drawn.items)
-
-    def _draw_by_target(self, scorer: Scorer, hidden: Tensor) -> tuple[Negatives, Tensor]:
-        drawn = self.negatives(len(hidden))
-        return drawn, scorer.candidates(hidden, drawn.items)
 
 
 class SampledCrossEntropy(SampledLoss):
