@@ -58,16 +58,16 @@ def compare_data(arguments: argparse.Namespace) -> None:
         report(**measure_data(arguments, LOADERS[arguments.only]))
         return
     sides = [arguments.only] if arguments.only else ["stock", "ours"]
-    found = {}
+    measured = {}
     with tempfile.TemporaryDirectory() as folder:
         write_plays(Path(folder), arguments.plays)
         for side in sides:
-            words = [*sys.argv, "--measure", folder] + ([] if arguments.only else ["--only", side])
-            done = subprocess.run([sys.executable, *words], check=True, stdout=subprocess.PIPE, text=True)
-            found[side] = json.loads(done.stdout.splitlines()[-1])
-            report(**found[side])
-    if len(found) == 2:
-        stock, ours = found["stock"], found["ours"]
+            args = [*sys.argv, "--measure", folder] + ([] if arguments.only else ["--only", side])
+            done = subprocess.run([sys.executable, *args], check=True, stdout=subprocess.PIPE, text=True)
+            measured[side] = json.loads(done.stdout.splitlines()[-1])
+            report(**measured[side])
+    if len(measured) == 2:
+        stock, ours = measured["stock"], measured["ours"]
         report(
             benchmark="data",
             less_memory=round(stock["additional_mb"] / ours["additional_mb"], 1),

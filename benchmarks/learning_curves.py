@@ -64,9 +64,9 @@ def curve(system: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]
     from recbole_popaware.utils import get_trainer
 
     name, own = SYSTEMS[system]
-    given = {"data_path": arguments.data_path, "dataset": arguments.dataset, "seed": arguments.seed}
-    words = [f"--{word}" for word in arguments.set]
-    experiment = prepare(Config(name, None, [HERE / "gts.yaml"], {**SETTINGS, **own, **given}, argv=words))
+    of_run = {"data_path": arguments.data_path, "dataset": arguments.dataset, "seed": arguments.seed}
+    argv = [f"--{setting}" for setting in arguments.set]
+    experiment = prepare(Config(name, None, [HERE / "gts.yaml"], {**SETTINGS, **own, **of_run}, argv=argv))
     config, model = experiment.config, experiment.model
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
     trainer.eval_collector.data_collect(experiment.train_data)

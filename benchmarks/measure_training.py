@@ -97,29 +97,30 @@ def reach(arguments: argparse.Namespace) -> None:
     for form, rate, batch in (("auto", 0.001, 64), ("auto", 0.003, 16), ("none", 0.003, 16)):
         ours = {"popularity_head": form, "learning_rate": rate, "train_batch_size": batch}
         goal = {"goal": stock["best"], "epochs": 60}
-        found = _alone(_train_until, arguments, {**data, **ours, **goal})
-        ratio = round(stock["seconds"] / found["seconds"], 1) if found["reached"] else None
-        _report(benchmark="reach", model="PopSASRec", **ours, **found, faster=ratio)
+        result = _alone(_train_until, arguments, {**data, **ours, **goal})
+        ratio = round(stock["seconds"] / result["seconds"], 1) if result["reached"] else None
+        _report(benchmark="reach", model="PopSASRec", **ours, **result, faster=ratio)
 
 
-def _alone(measure: Callable[..., Any], arguments: argparse.Namespace, *words: Any) -> Any:
+def _alone(measure: Callable[..., Any], arguments: argparse.Namespace, *args: Any) -> Any:
     """Measure in a process of its own."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_with_threads, arguments.threads, measure, words).result()
+        return pool.submit(_with_threads, arguments.threads, measure, args).result()
 
 
-def _with_threads(threads: int, measure: Callable[..., Any], words: tuple[Any, ...]) -> Any:
+def _with_threads(threads: int, measure: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     import torch
 
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    return measure(*words)
+    return measure(*args)
 
 
 def _measure_head(side: str) -> dict[str, Any]:
     import torch
 
     from recbole_popaware.model.popularity_head import PopularityHead
+    from recbole_popaware.model.reference import count_plays, head_scores
     from recbole_popaware.plays.play_index import PlayIndex, Queries
 
     batch, length, items, width = HEAD.values()
@@ -130,13 +131,12 @@ def _measure_head(side: str) -> dict[str, Any]:
 
     def sparse() -> Any:
         plays = PlayIndex.of_windows(windows, items)
-        places = Queries(torch.arange(batch).repeat_interleave(length), torch.arange(batch * length) + 1)
-        return PopularityHead(items, "sigmoid").candidates(plays, places, candidates)
+        queries = Queries(torch.arange(batch).repeat_interleave(length), torch.arange(batch * length) + 1)
+        return PopularityHead(items, "sigmoid").candidates(plays, queries, candidates)
 
     def dense() -> Any:
-        counts = torch.zeros(batch, length, items).scatter_(2, windows.unsqueeze(2), 1.0).cumsum(1)
-        p = (counts + 0.01) / (counts.sum(-1, keepdim=True) + 0.01 * (items - 1))
-        scores = torch.log(p) - torch.log1p(-p)
+        counts = count_plays(windows, items, torch.float32)
+        scores = head_scores(counts, counts, "sigmoid", 0.01)
         return scores.gather(2, candidates.view(batch, length, width)).flatten(0, 1)
 
     compute = {"sparse": sparse, "dense": dense}[side]
@@ -220,7 +220,7 @@ def _users_per_second(settings: Settings) -> dict[str, Any]:
                     lambda e=experiment: _trainer(e).evaluate(e.test_data, load_best_model=False)
                 )
                 rates[name].append(len(experiment.test_data.dataset) / seconds)
-    return {name: round(statistics.median(found)) for name, found in rates.items()}
+    return {name: round(statistics.median(of_side)) for name, of_side in rates.items()}
 
 
 def _train_until(settings: Settings) -> dict[str, Any]:
@@ -247,9 +247,9 @@ def _experiment(settings: Settings) -> Any:
     from recbole_popaware.config import Config
     from recbole_popaware.quick_start import prepare
 
-    given = {k: v for k, v in settings.items() if k not in ("model", "items", "users", "plays")}
-    given = {"dataset": "log", "state": "ERROR", "show_progress": False, **given}
-    return prepare(Config(settings.get("model", "PopSASRec"), config_dict=given, argv=()))
+    properties = {k: v for k, v in settings.items() if k not in ("model", "items", "users", "plays")}
+    properties = {"dataset": "log", "state": "ERROR", "show_progress": False, **properties}
+    return prepare(Config(settings.get("model", "PopSASRec"), config_dict=properties, argv=()))
 
 
 def _trainer(experiment: Any) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from logging import getLogger
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
+
+from recbole_popaware.curves import Sample
 
 logger = getLogger(__name__)
 
@@ -37,17 +38,16 @@ class CollapseWatch:
         self._warned = False
 
     @torch.no_grad()
-    def __call__(self, model: Any, interaction: Any, steps: int) -> dict[str, float]:
+    def __call__(self, sample: Sample) -> dict[str, float]:
         """Measure, and log.
 
         Args:
-            model: Any model; those without ``last_hidden`` are not measured.
-            interaction: A batch, on the model's device; the first row of each user counts.
-            steps: How many batches the model has learned.
+            sample: A batch, of which the first row of each user counts.
 
         Returns:
-            The curve ``hidden/mean_cosine``.
+            Value of the curve ``hidden/mean_cosine``; none for models without ``last_hidden``.
         """
+        model, interaction = sample.model, sample.interaction
         if not hasattr(model, "last_hidden"):
             return {}
         _, first = np.unique(interaction[model.USER_ID].cpu().numpy(), return_index=True)
@@ -55,14 +55,14 @@ class CollapseWatch:
             return {}
         cosine = mean_cosine(model.last_hidden(interaction[np.sort(first)[:SAMPLED_USERS]]))
         logger.info("mean cosine of different users' hidden states: %.4f", cosine)
-        if cosine > COLLAPSED and steps >= SETTLED and not self._warned:
+        if cosine > COLLAPSED and sample.steps >= SETTLED and not self._warned:
             self._warned = True
             logger.warning(
                 "%s has collapsed after %d batches: different users' hidden states have a mean cosine of "
                 "%.4f, so that it ranks alike for all; try calibrated_start: True (with BCE and gBCE), "
                 "initializer: xavier or a lower learning_rate",
                 type(model).__name__,
-                steps,
+                sample.steps,
                 cosine,
             )
         return {"hidden/mean_cosine": cosine}

@@ -57,9 +57,9 @@ class Topology(NamedTuple):
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("localhost", 0))
-        port: int = found.getsockname()[1]
+    with socket.socket() as chosen:
+        chosen.bind(("localhost", 0))
+        port: int = chosen.getsockname()[1]
         return port
 
 
@@ -72,7 +72,7 @@ def join_group(settings: dict[str, Any]) -> None:
     """Make this process one of a group, and note its device in the settings.
 
     Differs from RecBole's way in that it meets by gloo on CPUs (stock knows nccl only, issue #1811), and
-    in that the first process of all is the only one that tells anything.
+    in that the first process of all is the only one that logs anything.
 
     Raises:
         UsageError: If there are fewer GPUs than processes.

@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from logging import getLogger
 from typing import Any
+
+Validation = tuple[float, dict[str, float]]  # the score that decides, and all measures
 
 logger = getLogger(__name__)
 
 
 class WeightTrials:
-    """Mixin before a RecBole trainer; differs from stock where ``network_weights`` names some.
+    """Validates a model once with each weight of its network's scores, and keeps the best weight.
 
-    Each validation is then made once with each weight of the network's scores. The best one is the
-    validation's result, and its weight the one that inference keeps: the model's ``inference_weight``, which
-    a checkpoint holds. Training does not see it: a network that over-fits learns as before, and counts less.
+    It is the one that inference has from then on: the model's ``inference_weight``, which a checkpoint holds.
+    Training does not see it: a network that over-fits learns as before, and counts less.
+
+    Args:
+        model: The model; ours, if there are weights.
+        weights: ``network_weights``; none: a validation is made once, as the model is.
+        bigger: Whether a bigger score is better.
     """
 
-    config: Any
-    model: Any
-    valid_metric_bigger: bool
+    def __init__(self, model: Any, weights: Sequence[float] | None, bigger: bool) -> None:
+        self._model = model
+        self._weights = sorted(weights or (), reverse=True)  # curves show the first, fullest one
+        self._sign = 1 if bigger else -1
 
-    def _valid_epoch(self, *args: Any, **kwargs: Any) -> tuple[float, dict[str, float]]:
-        validate = super()._valid_epoch  # type: ignore[misc]  # the trainer's behind the mixin
-        weights = self.config["network_weights"]
-        if not weights:
-            found: tuple[float, dict[str, float]] = validate(*args, **kwargs)
-            return found
-        kept = getattr(self.model, "module", self.model).inference_weight  # behind a distributed wrapper
-        weights = sorted(weights, reverse=True)  # TensorBoard shows the scores of the first, fullest weight
+    def __call__(self, validate: Callable[[], Validation]) -> Validation:
+        """Validate with each weight; the best result is the validation's."""
+        if not self._weights:
+            return validate()
+        kept = self._model.inference_weight
         results = []
-        for weight in weights:
+        for weight in self._weights:
             kept.fill_(weight)
-            results.append(validate(*args, **kwargs))
-        sign = 1 if self.valid_metric_bigger else -1
-        best = max(range(len(weights)), key=lambda number: sign * results[number][0])
-        kept.fill_(weights[best])
-        logger.info("network's weight in inference: %g", weights[best])
+            results.append(validate())
+        best = max(range(len(results)), key=lambda index: self._sign * results[index][0])
+        kept.fill_(self._weights[best])
+        logger.info("network's weight in inference: %g", self._weights[best])
         return results[best]

@@ -24,7 +24,7 @@ def read_random_state(generator: torch.Generator) -> dict[str, Any]:
 
 
 def restore_random_state(state: dict[str, Any], generator: torch.Generator, otherwise: str) -> None:
-    """Put all generators back where :func:`read_random_state` found them.
+    """Put all generators back where they were when :func:`read_random_state` read them.
 
     Args:
         state: What that has returned, maybe damaged since.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from logging import getLogger
 from pathlib import Path
 from typing import Any
@@ -19,22 +20,27 @@ from recbole_popaware.checkpoint import (
     read_settings,
     write_checkpoint,
 )
+from recbole_popaware.collapse import CollapseWatch
+from recbole_popaware.curves import Sample, ValidationCurves, score_curves
 from recbole_popaware.distributed import DistributedTraining, is_first
 from recbole_popaware.errors import UsageError
 from recbole_popaware.evaluator.collector import PopAwareCollector
 from recbole_popaware.evaluator.evaluator import PopAwareEvaluator
 from recbole_popaware.files import check_folder, one_line, unique_name
 from recbole_popaware.fusion import WeightTrials
-from recbole_popaware.optimisation import ScheduledTraining
+from recbole_popaware.optimisation import ScheduledTraining, steps_of
 from recbole_popaware.random_state import read_random_state, restore_random_state
-from recbole_popaware.tensorboard import ValidationCurves
+from recbole_popaware.tensorboard import no_stock_writer, open_writer
 from recbole_popaware.trust import keep_harmless
 
 logger = getLogger(__name__)
 
 
-class TrainerAdapter(ValidationCurves, WeightTrials, ScheduledTraining, DistributedTraining):
+class TrainerAdapter(ScheduledTraining, DistributedTraining, recbole.trainer.Trainer):
     """Mixin before a RecBole trainer; differs from stock in its evaluation and in its checkpoints.
+
+    A validation is made with each of ``network_weights``, if there are some, and shown in TensorBoard, in
+    the folder ``tensorboard_dir``.
 
     Stock pickles its ``Config`` into a checkpoint. Ours holds the settings as JSON text, loads with
     ``weights_only=True``, and replaces the old file in one step. It also knows what training needs to go on
@@ -42,17 +48,6 @@ class TrainerAdapter(ValidationCurves, WeightTrials, ScheduledTraining, Distribu
     No two trainings have a checkpoint of the same name, and one whose loss is no number ends in one line.
     """
 
-    config: Any
-    model: Any
-    optimizer: Any
-    enable_scaler: bool
-    device: torch.device
-    cur_step: int
-    start_epoch: int
-    best_valid_score: float
-    saved_model_file: str
-    best_valid_result: Any
-    train_loss_dict: dict[int, float]
     _valid_result: Any = None  # the latest; stock notes the best one only after it has saved
     _generator: torch.Generator
     _resumed: dict[str, Any] | None = None
@@ -60,7 +55,11 @@ class TrainerAdapter(ValidationCurves, WeightTrials, ScheduledTraining, Distribu
 
     def __init__(self, config: Any, model: Any) -> None:
         check_folder(config["checkpoint_dir"], "checkpoint_dir")
-        super().__init__(config, model)
+        with no_stock_writer():
+            super().__init__(config, model)
+        self.tensorboard = open_writer(config["tensorboard_dir"], is_first(config))
+        self._curves = ValidationCurves(self.tensorboard, (score_curves, CollapseWatch()))
+        self._weight_trials = WeightTrials(self.model, config["network_weights"], self.valid_metric_bigger)
         name = f"{unique_name(config['model'])}.pth"
         self.saved_model_file = os.path.join(config["checkpoint_dir"], name)  # noqa: PTH118  # text, as stock's
         self._generator = torch.Generator()
@@ -83,8 +82,18 @@ class TrainerAdapter(ValidationCurves, WeightTrials, ScheduledTraining, Distribu
             return super().fit(train_data, *args, **kwargs)
 
     def _valid_epoch(self, *args: Any, **kwargs: Any) -> Any:
-        score, self._valid_result = super()._valid_epoch(*args, **kwargs)
-        return score, self._valid_result
+        self._curves.start()
+        score, result = self._weight_trials(partial(super()._valid_epoch, *args, **kwargs))
+        self._curves.finish(max(self.train_loss_dict, default=0), result)
+        self._valid_result = result
+        return score, result
+
+    def _full_sort_batch_eval(self, batched_data: Any) -> Any:
+        batch = interaction, _, rows, items = super()._full_sort_batch_eval(batched_data)
+        if self._curves.wants_sample:
+            interaction, rows, items = (part.to(self.device) for part in (interaction, rows, items))
+            self._curves.take(Sample(self.model, interaction, rows, items, steps_of(self.optimizer)))
+        return batch
 
     def _check_nan(self, loss: Any) -> None:
         if torch.isfinite(loss) or (self.enable_scaler and not torch.isnan(loss)):
@@ -148,7 +157,7 @@ class TrainerAdapter(ValidationCurves, WeightTrials, ScheduledTraining, Distribu
         logger.info("Resuming from epoch %d of %s", self.start_epoch, resume_file)
 
 
-class Trainer(TrainerAdapter, recbole.trainer.Trainer):
+class Trainer(TrainerAdapter):
     """Stock loop; a model without parameters is evaluated once instead of trained."""
 
     def __init__(self, config: Any, model: Any) -> None:

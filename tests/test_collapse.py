@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import cosine_similarity
 
 from recbole_popaware.collapse import COLLAPSED, SETTLED, CollapseWatch, mean_cosine
+from recbole_popaware.curves import Sample
 from recbole_popaware.model.sequential_recommender import PopSASRec
 from recbole_popaware.quick_start import run_recbole_popaware
 
@@ -26,6 +27,11 @@ def test_hand_made_states():
     assert mean_cosine(torch.tensor([[2.0, 2], [3, 3], [-1, -1]])) == pytest.approx(-1 / 3)
 
 
+def sample(model, batch, steps):
+    nothing = torch.empty(0, dtype=torch.long)
+    return Sample(model, batch, nothing, nothing, steps)
+
+
 def let_collapse(model, monkeypatch):
     monkeypatch.setattr(model, "last_hidden", lambda batch: torch.ones(len(batch), 3), raising=False)
 
@@ -34,12 +40,12 @@ def test_a_collapsed_network_is_named_once(toy, monkeypatch, caplog):
     experiment = build("PopSASRec", toy)
     batch, watch = next(iter(experiment.valid_data))[0], CollapseWatch()
     with caplog.at_level(logging.WARNING, "recbole_popaware"):
-        assert watch(experiment.model, batch, SETTLED)["hidden/mean_cosine"] < COLLAPSED
+        assert watch(sample(experiment.model, batch, SETTLED))["hidden/mean_cosine"] < COLLAPSED
         let_collapse(experiment.model, monkeypatch)
-        watch(experiment.model, batch, SETTLED - 1)
+        watch(sample(experiment.model, batch, SETTLED - 1))
         assert not caplog.records
         for _ in range(2):
-            assert watch(experiment.model, batch, SETTLED)["hidden/mean_cosine"] == pytest.approx(1)
+            assert watch(sample(experiment.model, batch, SETTLED))["hidden/mean_cosine"] == pytest.approx(1)
     (record,) = caplog.records
     assert "PopSASRec has collapsed" in record.getMessage()
     assert "\n" not in record.getMessage()
@@ -48,15 +54,16 @@ def test_a_collapsed_network_is_named_once(toy, monkeypatch, caplog):
 def test_only_different_users_are_compared(toy):
     experiment = build("PopSASRec", toy)
     batch = next(iter(experiment.valid_data))[0]
-    once = CollapseWatch()(experiment.model, batch, 1)
+    once = CollapseWatch()(sample(experiment.model, batch, 1))
     twice = batch[[0, 0, 1, 2, *range(len(batch))]]
-    assert CollapseWatch()(experiment.model, twice, 1) == pytest.approx(once)
-    assert CollapseWatch()(experiment.model, batch[[0, 0]], 1) == {}
+    assert CollapseWatch()(sample(experiment.model, twice, 1)) == pytest.approx(once)
+    assert CollapseWatch()(sample(experiment.model, batch[[0, 0]], 1)) == {}
 
 
 def test_models_without_hidden_states_are_let_be(toy):
     experiment = build("GRU4Rec", toy)
-    assert CollapseWatch()(experiment.model, next(iter(experiment.valid_data))[0], SETTLED) == {}
+    batch = next(iter(experiment.valid_data))[0]
+    assert CollapseWatch()(sample(experiment.model, batch, SETTLED)) == {}
 
 
 def test_training_logs_and_shows_the_cosine(toy, caplog):

@@ -40,8 +40,8 @@ def test_what_processes_collected_is_put_in_the_order_of_one(n_rows, n_processes
     parts = [torch.tensor(rows) for rows in dealt(n_rows, n_processes)]
 
     def all_gather(into, mine):
-        for place, part in zip(into, parts):
-            place.copy_(part)
+        for target, part in zip(into, parts):
+            target.copy_(part)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(distributed, "get_world_size", lambda: n_processes)
@@ -62,7 +62,7 @@ def test_a_sampler_deals_the_rows_that_there_are_now():
 
 
 @pytest.mark.parametrize(
-    ("topology", "told"),
+    ("topology", "message"),
     [
         (Topology(nproc=0, world_size=1), "at least 1"),
         (Topology(nproc=2, world_size=1), "at most world_size"),
@@ -70,8 +70,8 @@ def test_a_sampler_deals_the_rows_that_there_are_now():
         (Topology(nproc=2, world_size=4), "port"),
     ],
 )
-def test_processes_that_do_not_fit_are_refused(topology, told):
-    with pytest.raises(UsageError, match=told):
+def test_processes_that_do_not_fit_are_refused(topology, message):
+    with pytest.raises(UsageError, match=message):
         topology.as_properties()
 
 
@@ -140,10 +140,10 @@ def _only_trackers() -> bool:
 @pytest.mark.slow
 def test_a_mistake_gets_one_line_and_code_2(toy, capfd):
     assert main(["--model=PopSASRec", "--nproc=2", *arguments(toy, dataset="gone")]) == 2
-    told = capfd.readouterr().err
-    assert told.startswith("error: ")
-    assert "gone.inter" in told
-    assert told.count("\n") == 1
+    message = capfd.readouterr().err
+    assert message.startswith("error: ")
+    assert "gone.inter" in message
+    assert message.count("\n") == 1
 
 
 @pytest.mark.slow

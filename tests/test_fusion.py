@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from helpers import build
 
 from recbole_popaware.errors import UsageError
+from recbole_popaware.fusion import WeightTrials
 from recbole_popaware.quick_start import load_data_and_model, run_recbole_popaware
 from recbole_popaware.utils import get_trainer
 
@@ -51,17 +54,33 @@ def test_the_best_weight_on_the_validation_part_is_kept(toy):
         for parameter in experiment.model.parameters():
             parameter.normal_(std=5.0)
     score, result = trainer._valid_epoch(experiment.valid_data)
-    found = []
+    scores = []
     kept = experiment.model.inference_weight.item()
     for weight in WEIGHTS:
         experiment.model.inference_weight.fill_(weight)
-        found.append(trainer.evaluate(experiment.valid_data, load_best_model=False)["ndcg@10"])
-    assert len(set(found)) > 1, "the weights must differ for this test to say anything"
-    assert kept == pytest.approx(max(w for w, score in zip(WEIGHTS, found) if score == max(found)))
-    assert result["ndcg@10"] == score == max(found)
+        scores.append(trainer.evaluate(experiment.valid_data, load_best_model=False)["ndcg@10"])
+    assert len(set(scores)) > 1, "the weights must differ for this test to say anything"
+    assert kept == pytest.approx(max(w for w, s in zip(WEIGHTS, scores) if s == max(scores)))
+    assert result["ndcg@10"] == score == max(scores)
 
 
-def test_a_checkpoint_holds_it(toy):
+@pytest.mark.parametrize(("bigger", "best"), [(True, 0.25), (False, 1.0)])
+def test_of_equal_scores_the_largest_weight_is_kept(bigger, best):
+    model = SimpleNamespace(inference_weight=torch.ones(()))
+    scores = {1.0: 1.0, 0.5: 1.0, 0.25: 3.0, 0.125: 3.0}
+    tried = []
+
+    def validate():
+        tried.append(model.inference_weight.item())
+        return scores[tried[-1]], {"weight": tried[-1]}
+
+    score, result = WeightTrials(model, [0.25, 1.0, 0.125, 0.5], bigger)(validate)
+    assert tried == [1.0, 0.5, 0.25, 0.125]
+    assert (score, result) == (scores[best], {"weight": best})
+    assert model.inference_weight.item() == best
+
+
+def test_a_checkpoint_has_it(toy):
     result = run_recbole_popaware("PopSASRec", config_dict={**toy, "network_weights": [0.3], "epochs": 2})
     loaded = load_data_and_model(result["checkpoint"])
     assert loaded.model.inference_weight.item() == pytest.approx(0.3)

@@ -7,8 +7,8 @@ import torch
 from helpers import build
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from recbole_popaware.curves import Sample, mean_scores, score_curves
 from recbole_popaware.quick_start import run_recbole_popaware
-from recbole_popaware.tensorboard import mean_scores, score_curves
 
 SCORES = {f"scores/{source}/{of}" for source in ("network", "popularity") for of in ("targets", "others")}
 
@@ -20,17 +20,17 @@ def curves(folder) -> dict[str, list[tuple[int, float]]]:
 
 def test_means_are_those_of_targets_and_of_all_others():
     scores = torch.tensor([[9.0, 1, 2, 3], [9, 4, 5, 6]])  # column 0 is padding
-    found = mean_scores(scores, torch.tensor([0, 1, 1]), torch.tensor([3, 1, 2]))
-    assert found == {"targets": (3 + 4 + 5) / 3, "others": (1 + 2 + 6) / 3}
+    means = mean_scores(scores, torch.tensor([0, 1, 1]), torch.tensor([3, 1, 2]))
+    assert means == {"targets": (3 + 4 + 5) / 3, "others": (1 + 2 + 6) / 3}
 
 
 def test_every_measure_of_every_epoch_is_shown(toy):
     result = run_recbole_popaware("PopSASRec", config_dict={**toy, "epochs": 3, "tensorboard_dir": "curves"})
-    found = curves("curves")
-    assert {"Loss/Train", "Vaild_score", "valid/ndcg_at_10", "valid/recall_at_10", *SCORES} <= set(found)
-    assert [step for step, _ in found["hidden/mean_cosine"]] == [0, 1, 2]
-    assert all([step for step, _ in found[tag]] == [0, 1, 2] for tag in ("valid/mrr_at_10", *SCORES))
-    best = max(value for _, value in found["valid/ndcg_at_10"])
+    shown = curves("curves")
+    assert {"Loss/Train", "Vaild_score", "valid/ndcg_at_10", "valid/recall_at_10", *SCORES} <= set(shown)
+    assert [step for step, _ in shown["hidden/mean_cosine"]] == [0, 1, 2]
+    assert all([step for step, _ in shown[tag]] == [0, 1, 2] for tag in ("valid/mrr_at_10", *SCORES))
+    best = max(value for _, value in shown["valid/ndcg_at_10"])
     assert best == pytest.approx(result["best_valid_result"]["ndcg@10"])
     assert not Path("log_tensorboard").exists() or not list(Path("log_tensorboard").rglob("events*"))
 
@@ -38,18 +38,18 @@ def test_every_measure_of_every_epoch_is_shown(toy):
 def test_a_model_without_a_head_shows_its_measures_only(toy):
     for model, more in (("GRU4Rec", {}), ("PopSASRec", {"popularity_head": "none"})):
         run_recbole_popaware(model, config_dict={**toy, **more, "tensorboard_dir": f"of_{model}"})
-        found = set(curves(f"of_{model}"))
-        assert "valid/ndcg_at_10" in found
-        assert not found & SCORES
+        tags = set(curves(f"of_{model}"))
+        assert "valid/ndcg_at_10" in tags
+        assert not tags & SCORES
 
 
 def test_the_curves_add_up_to_the_model_s_scores(toy):
     experiment = build("PopBERT4Rec", toy)
     interaction, _, rows, items = next(iter(experiment.valid_data))
-    found = score_curves(experiment.model, interaction, rows, items)
+    means = score_curves(Sample(experiment.model, interaction, rows, items, steps=0))
     whole = mean_scores(experiment.model.full_sort_predict(interaction), rows, items)
     for of, mean in whole.items():
-        parts = found[f"scores/network/{of}"] + found[f"scores/popularity/{of}"]
+        parts = means[f"scores/network/{of}"] + means[f"scores/popularity/{of}"]
         assert parts == pytest.approx(mean, rel=1e-4)
 
 
@@ -57,6 +57,25 @@ def test_the_curves_add_up_to_the_model_s_scores(toy):
 def test_looking_changes_nothing(toy, monkeypatch, targets):
     settings = {**toy, "epochs": 2, "train_targets": targets}
     watched = run_recbole_popaware("PopSASRec", config_dict=settings)
-    monkeypatch.setattr("recbole_popaware.tensorboard.score_curves", lambda *_: {})
+    monkeypatch.setattr("recbole_popaware.trainer.score_curves", lambda *_: {})
     blind = run_recbole_popaware("PopSASRec", config_dict=settings)
     assert watched["test_result"] == blind["test_result"]
+
+
+def test_a_validation_on_sampled_items_shows_its_measures_only(toy):
+    sampled = {"eval_args": {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "uni5"}}
+    run_recbole_popaware("PopSASRec", config_dict={**toy, **sampled, "tensorboard_dir": "curves"})
+    tags = set(curves("curves"))
+    assert "valid/ndcg_at_10" in tags
+    assert not tags & SCORES
+
+
+def test_of_several_weights_the_fullest_is_shown_and_its_first_batch_only(toy, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "recbole_popaware.trainer.score_curves",
+        lambda sample: seen.append(sample.model.inference_weight.item()) or {},
+    )
+    weighed = {"network_weights": [0.25, 1.0, 0.5], "epochs": 2, "eval_batch_size": 2}
+    run_recbole_popaware("PopSASRec", config_dict={**toy, **weighed})
+    assert seen == [1.0, 1.0]

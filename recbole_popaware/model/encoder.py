@@ -1,4 +1,4 @@
-"""RecBole's Transformer encoder through PyTorch's fused attention, over all places or the last one only."""
+"""RecBole's Transformer encoder through PyTorch's fused attention, over all positions or only the last."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ class FusedAttention(nn.Module):
         for name, module in stock.named_children():
             self.add_module(name, module)
 
-    def forward(self, places: Tensor, mask: Tensor | None, queried: Tensor | None = None) -> Tensor:
-        """Attend from some places to all.
+    def forward(self, hidden: Tensor, mask: Tensor | None, queried: Tensor | None = None) -> Tensor:
+        """Attend from some positions to all.
 
         Args:
-            places: ``[B, L, H]``.
-            mask: ``[B, 1, 1, L]``, True where a place may be seen; ``None``: each place sees those up to
-                itself.
-            queried: ``[B, M, H]`` the places to compute, if not all; each sees what ``mask`` allows, which
-                must be given.
+            hidden: ``[B, L, H]``.
+            mask: ``[B, 1, 1, L]``, True where a position may be seen; ``None``: each position sees those up
+                to itself.
+            queried: ``[B, M, H]`` the positions to compute, if not all; each sees what ``mask`` allows, which
+                must be passed then.
 
         Returns:
             ``[B, M, H]``.
         """
-        asking = places if queried is None else queried
+        asking = hidden if queried is None else queried
         query, key, value = (
             project(x).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
-            for project, x in ((self.query, asking), (self.key, places), (self.value, places))
+            for project, x in ((self.query, asking), (self.key, hidden), (self.value, hidden))
         )
         context = scaled_dot_product_attention(
             query, key, value, mask, dropout_p=self.dropout if self.training else 0.0, is_causal=mask is None
         )
-        hidden = self.out_dropout(self.dense(context.transpose(1, 2).flatten(2)))
-        normed: Tensor = self.LayerNorm(hidden + asking)
+        attended = self.out_dropout(self.dense(context.transpose(1, 2).flatten(2)))
+        normed: Tensor = self.LayerNorm(attended + asking)
         return normed
 
 
@@ -65,38 +65,45 @@ def fuse(encoder: TransformerEncoder) -> None:
         layer.multi_head_attention = FusedAttention(layer.multi_head_attention)
 
 
-def encode(encoder: Any, places: Tensor, mask: Tensor | None) -> Tensor:
-    """Run a fused encoder over all places.
+def embed(network: Any, windows: Tensor) -> Tensor:
+    """Embedded positions ``[B, L, H]`` of windows ``[B, L]``, as RecBole's Transformers make them."""
+    embedded = network.item_embedding(windows) + network.position_embedding.weight[: windows.size(1)]
+    hidden: Tensor = network.dropout(network.LayerNorm(embedded))
+    return hidden
+
+
+def encode(encoder: Any, hidden: Tensor, mask: Tensor | None) -> Tensor:
+    """Run a fused encoder over all positions.
 
     Args:
         encoder: A stock encoder after :func:`fuse`.
-        places: ``[B, L, H]`` embedded places.
+        hidden: ``[B, L, H]`` embedded positions.
         mask: As in :class:`FusedAttention`; padding behind the plays needs none where attention is causal.
 
     Returns:
         ``[B, L, H]``.
     """
     for layer in encoder.layer:
-        places = layer.feed_forward(layer.multi_head_attention(places, mask))
-    return places
+        hidden = layer.feed_forward(layer.multi_head_attention(hidden, mask))
+    return hidden
 
 
-def encode_last(encoder: Any, places: Tensor, mask: Tensor, last: Tensor, causal: bool) -> Tensor:
-    """Run a fused encoder for one place of each row, which spares the last layer all others.
+def encode_last(encoder: Any, hidden: Tensor, mask: Tensor, last: Tensor, causal: bool) -> Tensor:
+    """Run a fused encoder for one position of each row, which spares the last layer all others.
 
     Args:
         encoder: A stock encoder after :func:`fuse`.
-        places: ``[B, L, H]`` embedded places.
-        mask: ``[B, 1, 1, L]`` True where the row's last place may look.
-        last: ``[B]`` that place.
-        causal: Whether the other places see only those up to themselves, or what ``mask`` allows.
+        hidden: ``[B, L, H]`` embedded positions.
+        mask: ``[B, 1, 1, L]`` True where the row's last position may look.
+        last: ``[B]`` that position.
+        causal: Whether the other positions see only those up to themselves, or what ``mask`` allows.
 
     Returns:
         ``[B, H]``.
     """
     *lower, top = encoder.layer
     for layer in lower:
-        places = layer.feed_forward(layer.multi_head_attention(places, None if causal else mask))
-    index = last.view(-1, 1, 1).expand(-1, 1, places.size(-1))
-    hidden: Tensor = top.feed_forward(top.multi_head_attention(places, mask, places.gather(1, index)))
-    return hidden.squeeze(1)
+        hidden = layer.feed_forward(layer.multi_head_attention(hidden, None if causal else mask))
+    index = last.view(-1, 1, 1).expand(-1, 1, hidden.size(-1))
+    computed: Tensor = top.feed_forward(top.multi_head_attention(hidden, mask, hidden.gather(1, index)))
+    return computed.squeeze(1)

@@ -16,9 +16,9 @@ class Windows(NamedTuple):
 
     Attributes:
         items: ``[B, L]`` the windows; padding and masks are ids outside the catalogue.
-        lengths: ``[B]`` places in use.
-        users: ``[B]`` whose they are.
-        ends: ``[B]`` place in the history store behind the window's last play.
+        lengths: ``[B]`` positions in use.
+        users: ``[B]`` user of each.
+        ends: ``[B]`` index in the history store after the window's last play.
     """
 
     items: Tensor
@@ -32,7 +32,7 @@ class HeadHistory(NamedTuple):
 
     Attributes:
         plays: The plays; row b is that of window b.
-        first: ``[B]`` place of each window's first play.
+        first: ``[B]`` index of each window's first play among the plays.
         limit: How many of the newest plays count, if not all.
     """
 
@@ -42,7 +42,7 @@ class HeadHistory(NamedTuple):
 
     @classmethod
     def of_windows(cls, items: Tensor, n_items: int) -> HeadHistory:
-        """Count what stands in windows ``[B, L]``."""
+        """Count the plays in windows ``[B, L]``."""
         plays = PlayIndex.of_windows(items, n_items)
         return cls(plays, plays.starts[:-1])
 
@@ -50,7 +50,7 @@ class HeadHistory(NamedTuple):
     def of_store(
         cls, windows: Windows, n_items: int, store: PlayHistory, limit: int | None = None
     ) -> HeadHistory:
-        """Count what stands in the windows and what the users played before.
+        """Count the plays in the windows and what the users played before.
 
         Args:
             windows: The windows, with users and ends.
@@ -61,27 +61,28 @@ class HeadHistory(NamedTuple):
         length = windows.items.size(1)
         store = store.to(windows.items.device)
         reach = None if limit is None else limit + length
-        rows, places = store.before(windows.users, windows.ends, reach)
+        rows, index = store.before(windows.users, windows.ends, reach)
         sizes = torch.bincount(rows, minlength=len(windows.lengths))
         starts = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
         first = starts[1:] - windows.lengths
-        inside = torch.arange(length, device=first.device) < windows.lengths.unsqueeze(1)
-        items = store.items[places]
-        at = first.unsqueeze(1) + torch.arange(length, device=first.device)
-        items[at[inside]] = windows.items[inside]  # a masked place is no play
+        positions = torch.arange(length, device=first.device)
+        inside = positions < windows.lengths.unsqueeze(1)
+        items = store.items[index]
+        # What the network may not see is no play: it is a mask in the windows.
+        items[(first.unsqueeze(1) + positions)[inside]] = windows.items[inside]
         plays = PlayIndex.build(rows, items, starts, n_items)
         if store.times is not None:
-            plays = plays._replace(times=store.times[places])
+            plays = plays._replace(times=store.times[index])
         return cls(plays, first, limit)
 
-    def before(self, rows: Tensor, places: Tensor) -> Queries:
-        """Queries before places of the windows.
+    def before(self, rows: Tensor, positions: Tensor) -> Queries:
+        """Queries before positions of the windows.
 
         Args:
             rows: ``[T]`` windows.
-            places: ``[T]`` how many of the window's places count.
+            positions: ``[T]`` positions from 0: the plays at smaller ones count.
         """
-        ends = self.first[rows] + places
+        ends = self.first[rows] + positions
         if self.limit is None:
             return Queries(rows, ends)
         return Queries(rows, ends, torch.maximum(self.plays.starts[rows], ends - self.limit))

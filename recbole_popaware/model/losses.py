@@ -1,8 +1,8 @@
 """Training losses over scored candidates: one positive against negatives, or against the catalogue.
 
-All take logits and give one loss a target, ``[T]``; :func:`mean_over` averages those that count. Scores
-may be of any float type, the arithmetic is in float32 at least. Nothing is clamped: every term is a
-``logsigmoid`` or a ``logsumexp``, finite for all finite scores.
+All take logits and give one loss a target, ``[T]``. Scores may be of any float type, the arithmetic is in
+float32 at least. Nothing is clamped: every term is a ``logsigmoid`` or a ``logsumexp``, finite for all finite
+scores.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ def gbce_beta(n_negatives: int, n_items: int, t: float) -> float:
 def calibration_level(beta: float, n_items: int, normalised: bool) -> float:
     """What, less ``ln E``, sets scores where a loss over a sigmoid starts calibrated.
 
-    Let item j be the target with probability p_j and stand ``E_j`` times among the k negatives that are drawn
-    (``k / N`` if uniformly). The loss is least, over all scores, at ``s_j = ln(beta p_j / E_j)``: it sees the
-    target far more often than the catalogue would show it. So a score that means ``ln p_j`` must enter the
-    loss with ``ln beta - ln E_j`` added (noise-contrastive estimation; Mnih and Teh, ICML 2012).
+    Let item j be the target with probability p_j, and be expected ``E_j`` times among the k negatives that
+    are drawn (``k / N`` if uniformly). The loss is least, over all scores, at ``s_j = ln(beta p_j / E_j)``:
+    it sees the target far more often than the catalogue would show it. So a score that means ``ln p_j`` must
+    enter the loss with ``ln beta - ln E_j`` added (noise-contrastive estimation; Mnih and Teh, ICML 2012).
 
     The sigmoid form of the popularity head is such a score. A network alone starts at 0 for every item, which
     can only mean ``p_j = 1 / N``: it needs ``-ln N`` as well, and starts with uniform negatives at
@@ -87,11 +87,6 @@ def calibration_level(beta: float, n_items: int, normalised: bool) -> float:
         normalised: Whether scores start as logarithms of probabilities.
     """
     return math.log(beta) - (0.0 if normalised else math.log(n_items))
-
-
-def mean_over(losses: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the losses where ``mask`` holds, 0 where it holds nowhere."""
-    return losses.where(mask, 0).sum() / mask.sum().clamp(min=1)
 
 
 def _precise(scores: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ class NegativeSampler(nn.Module):
     ``ln((r + 2) / (r + 1)) / ln(N + 1)``, which is close to how plays fall on items (Zipf's law).
 
     Args:
-        item_plays: ``[n_items]`` plays of each item, place 0 is padding; only their order counts.
+        item_plays: ``[n_items]`` plays of each item, index 0 is padding; only their order counts.
         n_negatives: K.
         distribution: One of :data:`DISTRIBUTIONS`.
     """

@@ -91,7 +91,7 @@ class PopularityHead(nn.Module):
             history: ``[B, L]`` item ids.
 
         Returns:
-            ``[B, n_items]``; column 0 (padding) holds the score of an item never played.
+            ``[B, n_items]``; column 0 (padding) is the score of an item never played.
         """
         plays = PlayIndex.of_windows(history, self.n_items)
         scores = torch.zeros(len(history), self.n_items, device=history.device)
@@ -149,11 +149,11 @@ class PopularityHead(nn.Module):
         return self.epsilon
 
     def _strength(self, hits: Hits, plays: PlayIndex, queries: Queries) -> Tensor:
-        """What stands for c in the formulas, ``[E]``."""
+        """The c of the formulas, ``[E]``."""
         return hits.plays.to(torch.get_default_dtype())
 
     def _reference(self, plays: PlayIndex, queries: Queries) -> Tensor:
-        """What stands for the greatest c, or for n, ``[T]``."""
+        """The greatest c of each history, or n, ``[T]``."""
         return FORMS[self.form].reference(plays, queries).to(torch.get_default_dtype())
 
 

@@ -1,7 +1,7 @@
 """Personalised popularity with a memory that fades, and whose strength is learned.
 
-In place of the count of item j stands ``s_j``, the sum over its plays of ``age ** -d`` (the base-level
-activation of ACT-R; Anderson and Schooler 1991), and the score is ``alpha`` times that of the paper:
+The count of item j becomes ``s_j``, the sum over its plays of ``age ** -d`` (the base-level activation of
+ACT-R; Anderson and Schooler 1991), and the score is ``alpha`` times that of the paper:
 ``alpha * ln(eps + s_j)`` up to a constant per history. Age is in plays, 1 for the newest play, or in hours
 before the newest play, plus 1. With ``d = 0`` and ``alpha = 1`` it is the head of the paper.
 
@@ -26,8 +26,8 @@ from recbole_popaware.model.popularity_head import PopularityHead
 from recbole_popaware.plays.play_index import Hits, PlayIndex, Queries
 
 LEARNABLE = ("alpha", "eps", "d", "c", "b")
-DEFAULT_DECAY = 0.3  # where d is learned and no start is given: about where it settles on real plays
-DEFAULT_OFFSET = 10.0  # where c is learned and no start is given
+DEFAULT_DECAY = 0.3  # where d is learned and has no start: about where it settles on real plays
+DEFAULT_OFFSET = 10.0  # where c is learned and has no start
 
 
 def faded(ages: Tensor, decay: Tensor | float, offset: Tensor | float) -> Tensor:

@@ -7,9 +7,9 @@ from typing import Any
 
 from recbole_popaware.data.targets import TARGETS
 from recbole_popaware.data.temporal_split import KEPT_USERS, TRAIN_UNTIL
+from recbole_popaware.model.heads import HEADS
 from recbole_popaware.model.initialisation import INITIALIZERS
 from recbole_popaware.model.negatives import DISTRIBUTIONS
-from recbole_popaware.model.popularity_aware import HEADS
 from recbole_popaware.model.recency_head import LEARNABLE
 from recbole_popaware.optimisation import SCHEDULES
 from recbole_popaware.schema.checks import (

@@ -24,27 +24,27 @@ def encoders():
 @pytest.mark.parametrize("causal", [True, False])
 def test_fused_attention_equals_stock(encoders, causal):
     stock, fused = encoders
-    places = torch.randn(3, 6, 8)
+    positions = torch.randn(3, 6, 8)
     allowed = SEEN.expand(-1, 1, 6, 6).tril() if causal else SEEN
-    expected = stock(places, torch.where(allowed, 0.0, -10000.0))[-1]
-    found = encode(fused, places, None if causal else SEEN)
+    expected = stock(positions, torch.where(allowed, 0.0, -10000.0))[-1]
+    encoded = encode(fused, positions, None if causal else SEEN)
     real = SEEN[:, 0, 0]
-    torch.testing.assert_close(found[real], expected[real], atol=1e-6, rtol=1e-5)
-    last = encode_last(fused, places, SEEN, LENGTHS - 1, causal)
+    torch.testing.assert_close(encoded[real], expected[real], atol=1e-6, rtol=1e-5)
+    last = encode_last(fused, positions, SEEN, LENGTHS - 1, causal)
     torch.testing.assert_close(last, expected[torch.arange(3), LENGTHS - 1], atol=1e-6, rtol=1e-5)
 
 
 def test_gradients_equal_stock_s(encoders):
     stock, fused = encoders
-    places = torch.randn(3, 6, 8)
+    positions = torch.randn(3, 6, 8)
     real = SEEN[:, 0, 0]
-    stock(places, torch.where(SEEN.expand(-1, 1, 6, 6).tril(), 0.0, -10000.0))[-1][real].sum().backward()
-    encode(fused, places, None)[real].sum().backward()
+    stock(positions, torch.where(SEEN.expand(-1, 1, 6, 6).tril(), 0.0, -10000.0))[-1][real].sum().backward()
+    encode(fused, positions, None)[real].sum().backward()
     for one, other in zip(fused.parameters(), stock.parameters()):
         torch.testing.assert_close(one.grad, other.grad, atol=1e-5, rtol=1e-4)
 
 
 def test_dropout_falls_on_fused_attention_in_training(encoders):
     fused = encoders[1].train()
-    places = torch.randn(3, 6, 8)
-    assert not torch.equal(encode(fused, places, None), encode(fused, places, None))
+    positions = torch.randn(3, 6, 8)
+    assert not torch.equal(encode(fused, positions, None), encode(fused, positions, None))

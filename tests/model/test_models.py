@@ -3,12 +3,18 @@ from __future__ import annotations
 import pytest
 import torch
 from helpers import build
-from recbole.model.sequential_recommender import BERT4Rec
+from recbole.model.sequential_recommender import NARM, STAMP, BERT4Rec, GRU4Rec
+from torch import nn
 from torch.nn.functional import cross_entropy
 
-from recbole_popaware.model import losses, popularity_aware
-from recbole_popaware.model.encoder import encode
+from recbole_popaware import properties
+from recbole_popaware.config import Config
+from recbole_popaware.model import losses, pieces
+from recbole_popaware.model.encoder import embed, encode
+from recbole_popaware.model.popularity_aware import PopularityAware
 from recbole_popaware.model.popularity_head import FORMS, PopularityHead
+from recbole_popaware.model.reference import count_plays, head_scores
+from recbole_popaware.quick_start import prepare
 
 PAIRS = [("SASRec", "PopSASRec"), ("BERT4Rec", "PopBERT4Rec")]
 SAME_TRAINING = {"hidden_dropout_prob": 0.0, "attn_dropout_prob": 0.0, "train_batch_size": 64}
@@ -28,15 +34,15 @@ def test_without_the_head_weights_and_scores_are_stock_s(toy, stock, ours):
 
 
 def test_without_the_head_loss_and_gradients_are_stock_s(toy):
-    found = []
+    results = []
     for name in ("SASRec", "PopSASRec"):
         as_stock = {"popularity_head": "none", "train_targets": "next", "initializer": "normal"}
         extra = {} if name == "SASRec" else as_stock
         experiment = build(name, {**toy, **SAME_TRAINING}, **extra)
         loss = experiment.model.calculate_loss(next(iter(experiment.train_data)))
         loss.backward()
-        found.append([loss, *(p.grad for p in experiment.model.parameters())])
-    for one, other in zip(*found):
+        results.append([loss, *(p.grad for p in experiment.model.parameters())])
+    for one, other in zip(*results):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
 
 
@@ -55,13 +61,62 @@ def test_scores_are_stock_plus_head(toy, stock, ours, form):
         torch.testing.assert_close(aware.model.predict(batch), chosen)
 
 
-def dense_scores(model, windows, places):
-    """Scores of all items at each place of windows, the head's over what stands up to it: ``[B, L, N]``."""
-    hidden = encode(model.trm_encoder, model.embed(windows), None)
+def dense_scores(model, windows):
+    """Scores of all items at each position of windows, the head's over the plays up to it: ``[B, L, N]``."""
+    hidden = encode(model.trm_encoder, embed(model, windows), None)
     table = model.item_embedding if model.output_embedding is None else model.output_embedding
-    scores = hidden @ table.weight.T
-    heads = [model.popularity_head(windows[:, : place + 1]) for place in places]
-    return scores + torch.stack(heads, dim=1)
+    counts, head = count_plays(windows, model.n_items), model.popularity_head
+    return hidden @ table.weight.T + head_scores(counts, counts, head.form, head.epsilon).float()
+
+
+@pytest.mark.parametrize("stock", [GRU4Rec, NARM, STAMP])
+def test_the_mixin_goes_before_other_sequential_models(toy, stock):
+    """A model made here has its stock scores plus the head's, and learns their cross-entropy."""
+    sizes = {"embedding_size": 8, "num_layers": 1}
+    dropout = {"dropout_prob": 0.0, "dropout_probs": [0.0, 0.0], "train_targets": "next"}
+    settings = {**toy, **sizes, **dropout}
+    files = [properties.FOLDER / "model" / "PopSASRec.yaml"]
+    made = type(f"Pop{stock.__name__}", (PopularityAware, stock), {})
+    experiment = prepare(Config(made, None, files, settings, argv=()))
+    model, batch = experiment.model.eval(), next(iter(experiment.train_data))
+    head = PopularityHead(model.n_items)(batch["item_id_list"])
+    expected = stock.full_sort_predict(model, batch) + head
+    torch.testing.assert_close(model.full_sort_predict(batch), expected)
+    torch.testing.assert_close(model.calculate_loss(batch), cross_entropy(expected, batch["item_id"]))
+
+
+class ByNumber(nn.Module):
+    """A head that scores items by their number and knows nobody's plays."""
+
+    def candidates(self, plays, queries, candidates, by_row=False):
+        return 0.1 * (candidates[queries.rows] if by_row else candidates)
+
+    def add_to_(self, scores, plays, queries):
+        return scores.add_(0.1 * torch.arange(scores.size(1)))
+
+
+@pytest.mark.parametrize("shared", [True, "window", False])
+@pytest.mark.parametrize("loss_type", ["CE", "BPR"])
+def test_any_module_with_two_methods_is_a_head(toy, loss_type, shared):
+    settings = {"loss_type": loss_type, "shared_negatives": shared, "negatives": 6}
+    plain = build("PopSASRec", toy, **settings, popularity_head="none", learn_network_weight=True)
+    batch, model = next(iter(plain.train_data)), plain.model
+    model.network_weight.data.fill_(0.0)  # scores are those of the head alone
+    model.popularity_head = ByNumber()
+    scores = 0.1 * torch.arange(model.n_items)
+    torch.testing.assert_close(model.full_sort_predict(batch), scores.expand(len(batch), -1))
+    torch.testing.assert_close(model.predict(batch), scores[batch["item_id"]])
+    targets = model.training_targets(batch).items
+    if loss_type == "CE":
+        expected = cross_entropy(scores.expand(len(targets), -1), targets)
+    else:
+        torch.manual_seed(3)
+        drawn = model.objective.negatives({True: 1, "window": len(batch), False: len(targets)}[shared])
+        rows = model.training_targets(batch).queries.rows
+        items = (drawn.of_rows(rows) if shared == "window" else drawn).items.expand(len(targets), -1)
+        expected = losses.bpr(scores[targets], scores[items], items != targets[:, None]).mean()
+    torch.manual_seed(3)
+    torch.testing.assert_close(model.calculate_loss(batch), expected)
 
 
 @pytest.mark.parametrize("share", [True, False])
@@ -74,7 +129,7 @@ def test_ce_is_the_cross_entropy_of_the_summed_scores(toy, targets, share):
     else:
         following = batch["next_items"]
         assert (following > 0).sum() > len(following)
-        scores = dense_scores(model, batch["item_id_list"], range(following.size(1)))
+        scores = dense_scores(model, batch["item_id_list"])
         expected = cross_entropy(scores[following > 0], following[following > 0])
     torch.testing.assert_close(model.calculate_loss(batch), expected)
 
@@ -88,24 +143,24 @@ def test_sampled_losses_are_those_of_the_summed_scores(toy, loss_type, shared, c
     experiment = build("PopSASRec", toy, **settings)
     model, batch = experiment.model, next(iter(experiment.train_data))
     windows, following = batch["item_id_list"], batch["next_items"]
-    scores = dense_scores(model, windows, range(windows.size(1)))[following > 0]
+    scores = dense_scores(model, windows)[following > 0]
     targets = following[following > 0]
     torch.manual_seed(3)
-    drawn = model.negatives({True: 1, "window": len(windows), False: len(targets)}[shared])
+    drawn = model.objective.negatives({True: 1, "window": len(windows), False: len(targets)}[shared])
     rows = torch.nonzero(following)[:, 0]
     drawn = drawn.of_rows(rows) if shared == "window" else drawn
     items = drawn.items.expand(len(targets), -1)
     positive, negative = scores.gather(1, targets[:, None]).squeeze(1), scores.gather(1, items)
     mask = items != targets[:, None]
     if calibrated and "BCE" in loss_type:
-        level, ranks = losses.calibration_level(model.beta, model.n_items - 1, True), model.negatives
-        positive = positive + level - ranks.log_expected_of(targets)
-        negative = negative + level - ranks.log_expected_of(items)
+        level = losses.calibration_level(model.objective.beta, model.n_items - 1, normalised=True)
+        positive = positive + level - model.objective.negatives.log_expected_of(targets)
+        negative = negative + level - model.objective.negatives.log_expected_of(items)
     expected = {
         "SampledCE": lambda: losses.sampled_ce(positive, negative, mask, drawn.log_expected),
         "BPR": lambda: losses.bpr(positive, negative, mask),
         "BCE": lambda: losses.bce(positive, negative, mask),
-        "gBCE": lambda: losses.bce(positive, negative, mask, model.beta),
+        "gBCE": lambda: losses.bce(positive, negative, mask, model.objective.beta),
     }[loss_type]().mean()
     torch.manual_seed(3)
     torch.testing.assert_close(model.calculate_loss(batch), expected)
@@ -116,20 +171,20 @@ def test_sampled_losses_are_those_of_the_summed_scores(toy, loss_type, shared, c
 def test_pieces_of_a_batch_give_the_same_loss_and_gradients(toy, settings, monkeypatch):
     experiment = build("PopSASRec", toy, **settings)
     model, batch = experiment.model, next(iter(experiment.train_data))
-    found = []
-    for size in (popularity_aware.SCORES_AT_ONCE, 200):
-        monkeypatch.setattr(popularity_aware, "SCORES_AT_ONCE", size)
+    results = []
+    for size in (pieces.SCORES_AT_ONCE, 200):
+        monkeypatch.setattr(pieces, "SCORES_AT_ONCE", size)
         torch.manual_seed(3)
         model.zero_grad()
         loss = model.calculate_loss(batch)
         loss.backward()
-        found.append([loss, *(p.grad.clone() for p in model.parameters())])
-    for one, other in zip(*found):
+        results.append([loss, *(p.grad.clone() for p in model.parameters())])
+    for one, other in zip(*results):
         torch.testing.assert_close(one, other)
 
 
 @pytest.mark.parametrize("targets", ["all", "next"])
-def test_popbert4rec_loss_equals_a_loop_over_masked_places(toy, targets):
+def test_popbert4rec_loss_equals_a_loop_over_masked_positions(toy, targets):
     model = (experiment := build("PopBERT4Rec", toy, train_targets=targets, mask_ratio=0.4)).model
     batch = next(iter(experiment.train_data))
     torch.manual_seed(5)
@@ -149,7 +204,7 @@ def test_popbert4rec_loss_equals_a_loop_over_masked_places(toy, targets):
     torch.testing.assert_close(model.calculate_loss(batch), torch.stack(expected).mean())
 
 
-def test_a_mask_at_the_first_place_is_a_target(toy):
+def test_a_mask_at_the_first_position_is_a_target(toy):
     model = build("PopBERT4Rec", toy).model
     windows = torch.tensor([[3, 0, 0, 0, 0, 0, 0, 0]])
     assert model._choose(windows, torch.tensor([0])).tolist() == [[True] + [False] * 7]
@@ -191,12 +246,12 @@ def test_no_other_level_would_be_a_better_start(toy, model, loss_type):
     settings = {"popularity_head": "none", "loss_type": loss_type, "negatives": 9}
     experiment = build(model, toy, **settings)
     batch = next(iter(experiment.train_data))
-    found, start = [], experiment.model.level
+    losses_of, start = [], experiment.model.objective.level
     for change in (-1.0, 0.0, 1.0, -start):
-        experiment.model.level = start + change
+        experiment.model.objective.level = start + change
         torch.manual_seed(3)
-        found.append(float(experiment.model.calculate_loss(batch)))
-    assert found.index(min(found)) == 1
+        losses_of.append(float(experiment.model.calculate_loss(batch)))
+    assert losses_of.index(min(losses_of)) == 1
 
 
 def test_linear_layers_are_drawn_by_their_width_on_request_and_embeddings_are_not(toy):

@@ -4,9 +4,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy
 
 from recbole_popaware.model.popularity_head import FORMS, PopularityHead
+from recbole_popaware.model.reference import count_plays, head_scores
 from recbole_popaware.plays.play_index import PlayIndex, Queries
 
 N_ITEMS = 12  # ids 1 to 11, 0 is padding
@@ -14,14 +15,10 @@ histories = st.lists(st.integers(1, N_ITEMS - 1), min_size=1, max_size=20)
 forms = st.sampled_from(sorted(FORMS))
 
 
-def dense(history, n_items, form, epsilon):
-    """The formulas as the paper writes them, over a full matrix of counts."""
-    inside = history.where((history > 0) & (history < n_items), 0)
-    counts = one_hot(inside, n_items)[..., 1:].sum(1).double() + epsilon
-    if form == "softmax":
-        return torch.log(counts / counts.amax(1, keepdim=True))
-    p = counts / counts.sum(1, keepdim=True)
-    return torch.log(p) - torch.log1p(-p)
+def dense(windows, form, epsilon):
+    """Scores of all items at every position, ``[B, L, N_ITEMS]``."""
+    counts = count_plays(windows, N_ITEMS)
+    return head_scores(counts, counts, form, epsilon).float()
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
@@ -32,7 +29,7 @@ def test_agrees_with_the_published_program(golden, form):
         plays = torch.tensor(plays) + 1  # the reference counts items from 0
         if form == "softmax":
             scores = head(plays[-values["softmax_window"] :].unsqueeze(0))
-        else:  # a row for every place: the plays up to it
+        else:  # a row for every position: the plays up to it
             expected = expected[: len(plays)]
             rows = torch.stack([plays.where(torch.arange(len(plays)) <= t, 0) for t in range(len(plays))])
             scores = head(rows)
@@ -51,9 +48,8 @@ def test_hand_made_scores():
 @given(history=histories, form=forms, epsilon=st.sampled_from([0.01, 0.5, 3.0]))
 def test_equals_the_dense_formula(history, form, epsilon):
     rows = torch.tensor([history])
-    scores = PopularityHead(N_ITEMS, form, epsilon)(rows)[:, 1:]
-    expected = dense(rows, N_ITEMS, form, epsilon).float()
-    torch.testing.assert_close(scores, expected, atol=1e-5, rtol=1e-5)
+    scores = PopularityHead(N_ITEMS, form, epsilon)(rows)
+    torch.testing.assert_close(scores, dense(rows, form, epsilon)[:, -1], atol=1e-5, rtol=1e-5)
 
 
 @given(history=histories, form=forms, data=st.data())
@@ -74,7 +70,7 @@ def test_one_more_play_raises_an_item_against_all_others(history, item, form):
 
 
 @given(history=histories, form=forms, candidates=st.lists(st.integers(1, N_ITEMS - 1), min_size=1))
-def test_candidates_equal_their_place_among_all_items(history, form, candidates):
+def test_candidates_score_as_among_all_items(history, form, candidates):
     head = PopularityHead(N_ITEMS, form)
     rows, chosen = torch.tensor([history]), torch.tensor([candidates])
     plays = PlayIndex.of_windows(rows, N_ITEMS)
@@ -96,7 +92,7 @@ def test_loss_and_gradients_equal_the_dense_ones(form):
             plays = PlayIndex.of_windows(history, N_ITEMS)
             logits = PopularityHead(N_ITEMS, form).add_to_(logits, plays, plays.at_ends())[:, 1:]
         else:
-            logits = logits[:, 1:] + dense(history, N_ITEMS, form, 0.01).float()
+            logits = (logits + dense(history, form, 0.01)[:, -1])[:, 1:]
         losses.append(cross_entropy(logits, target - 1))
         losses[-1].backward()
         gradients.append(weight.grad)
@@ -105,16 +101,17 @@ def test_loss_and_gradients_equal_the_dense_ones(form):
 
 
 @given(history=histories, form=forms)
-def test_places_inside_a_window_count_what_came_before(history, form):
-    """A score at place t is that of a window which ends there, for candidates and for all items."""
+def test_positions_inside_a_window_count_what_came_before(history, form):
+    """The score at position t is that of a window which ends there, for candidates and for all items."""
     head, windows = PopularityHead(N_ITEMS, form), torch.tensor([history])
     plays = PlayIndex.of_windows(windows, N_ITEMS)
-    places = Queries(torch.zeros(len(history), dtype=torch.long), torch.arange(len(history)) + 1)
-    expected = torch.cat([head(windows[:, : place + 1]) for place in range(len(history))])
-    found = head.add_to_(torch.zeros(len(history), N_ITEMS), plays, places)
-    torch.testing.assert_close(found, expected)
+    queries = Queries(torch.zeros(len(history), dtype=torch.long), torch.arange(len(history)) + 1)
+    expected = dense(windows, form, 0.01)[0]
+    scores = head.add_to_(torch.zeros(len(history), N_ITEMS), plays, queries)
+    torch.testing.assert_close(scores, expected, atol=1e-5, rtol=1e-5)
     chosen = torch.randint(0, N_ITEMS, (len(history), 4))
-    torch.testing.assert_close(head.candidates(plays, places, chosen), expected.gather(1, chosen))
+    scores = head.candidates(plays, queries, chosen)
+    torch.testing.assert_close(scores, expected.gather(1, chosen), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))

@@ -55,5 +55,5 @@ def test_a_model_with_a_data_set_class_of_its_own_says_so(settings, model):
 
 def test_no_sequential_model_of_recbole_is_forgotten():
     known = {m.lower() for m in (*NEED_ITEM_IDS_ONLY, *NEED_ITEM_FEATURES, *HAVE_A_CLASS_OF_THEIR_OWN)}
-    found = {module.name for module in pkgutil.iter_modules(recbole.model.sequential_recommender.__path__)}
-    assert known == found
+    names = {module.name for module in pkgutil.iter_modules(recbole.model.sequential_recommender.__path__)}
+    assert known == names

@@ -10,30 +10,13 @@ from recbole_popaware.errors import UsageError
 from recbole_popaware.model.head_history import HeadHistory, Windows
 from recbole_popaware.model.popularity_head import FORMS, PopularityHead
 from recbole_popaware.model.recency_head import LEARNABLE, RecencyHead
+from recbole_popaware.model.reference import count_plays, head_scores, weigh_plays
 from recbole_popaware.plays.history import PlayHistory
 from recbole_popaware.plays.play_index import PlayIndex
 
 N_ITEMS = 9
 histories = st.lists(st.integers(1, N_ITEMS - 1), min_size=1, max_size=20)
 forms = st.sampled_from(sorted(FORMS))
-
-
-def slow_scores(history, form, decay, epsilon, alpha=1.0, offset=0.0):
-    """The formulas over one history, item by item, the newest play last."""
-    strength = [
-        sum(
-            ((len(history) - place + offset) / (1 + offset)) ** -decay
-            for place, item in enumerate(history)
-            if item == wanted
-        )
-        for wanted in range(1, N_ITEMS)
-    ]
-    strength = torch.tensor(strength, dtype=torch.float64)
-    if form == "softmax":
-        most = max(map(history.count, history))
-        return alpha * torch.log((strength + epsilon) / (most + epsilon))
-    p = (strength + epsilon) / (strength.sum() + epsilon * (N_ITEMS - 1))
-    return alpha * torch.logit(p)
 
 
 @given(history=histories, form=forms)
@@ -48,10 +31,12 @@ def test_without_decay_and_weight_it_is_the_head_of_the_paper(history, form):
     decay=st.sampled_from([0.1, 0.5, 1.5]),
     offset=st.sampled_from([0.0, 0.5, 20.0]),
 )
-def test_equals_the_formula_item_by_item(history, form, decay, offset):
-    found = RecencyHead(N_ITEMS, form, 0.3, decay, offset=offset)(torch.tensor([history]))[0, 1:]
-    expected = slow_scores(history, form, decay, 0.3, offset=offset)
-    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-5)
+def test_equals_the_dense_formula(history, form, decay, offset):
+    windows = torch.tensor([history])
+    scores = RecencyHead(N_ITEMS, form, 0.3, decay, offset=offset)(windows)
+    strengths = weigh_plays(windows, N_ITEMS, decay, offset)
+    expected = head_scores(count_plays(windows, N_ITEMS), strengths, form, 0.3)[:, -1]
+    torch.testing.assert_close(scores, expected.float(), atol=1e-5, rtol=1e-5)
 
 
 def learnable(form):
@@ -122,34 +107,34 @@ def test_whole_histories_count_what_lies_before_the_window(limit):
         torch.tensor([1, 2]),
         torch.tensor([7, 9]),
     )
-    counted = HeadHistory.of_store(windows, N_ITEMS, STORE, limit)
-    rows, places = torch.tensor([0, 0, 0, 1, 1]), torch.tensor([1, 2, 3, 1, 2])
-    queries = counted.before(rows, places)
+    history = HeadHistory.of_store(windows, N_ITEMS, STORE, limit)
+    rows, positions = torch.tensor([0, 0, 0, 1, 1]), torch.tensor([1, 2, 3, 1, 2])
+    queries = history.before(rows, positions)
     heard = [[5, 5, 1, 2, 5], [5, 5, 1, 2, 5, 3], [5, 5, 1, 2, 5, 3, 3], [8], [8, 8]]
-    found = PopularityHead(N_ITEMS, "sigmoid").add_to_(torch.zeros(5, N_ITEMS), counted.plays, queries)
-    for row, history in enumerate(heard):
-        kept = history if limit is None else history[-limit:]
+    scores = PopularityHead(N_ITEMS, "sigmoid").add_to_(torch.zeros(5, N_ITEMS), history.plays, queries)
+    for row, plays in enumerate(heard):
+        kept = plays if limit is None else plays[-limit:]
         expected = PopularityHead(N_ITEMS, "sigmoid")(torch.tensor([kept]))[0]
-        torch.testing.assert_close(found[row], expected)
+        torch.testing.assert_close(scores[row], expected)
 
 
-def test_a_masked_place_of_a_whole_history_is_no_play():
+def test_a_masked_position_of_a_whole_history_is_no_play():
     windows = Windows(*map(torch.tensor, ([[5, N_ITEMS, 3]], [3], [1], [7])))
-    counted = HeadHistory.of_store(windows, N_ITEMS, STORE)
-    queries = counted.before(torch.tensor([0]), torch.tensor([3]))
-    hits = counted.plays.everything(queries)
+    history = HeadHistory.of_store(windows, N_ITEMS, STORE)
+    queries = history.before(torch.tensor([0]), torch.tensor([3]))
+    hits = history.plays.everything(queries)
     assert dict(zip(hits.at.tolist(), hits.plays.tolist())) == {1: 1, 2: 1, 3: 1, 5: 3}
 
 
 def test_ages_in_hours_count_from_the_newest_play():
     store = STORE._replace(times=torch.arange(10) * 3600.0)
     windows = Windows(*map(torch.tensor, ([[5, 3, 3]], [3], [1], [7])))
-    counted = HeadHistory.of_store(windows, N_ITEMS, store)
-    queries = counted.before(torch.tensor([0]), torch.tensor([2]))
-    hits = counted.plays.find(queries, torch.tensor([[5]]))
-    assert counted.plays.ages(queries, hits)[1].tolist() == [6.0, 5.0, 2.0]
+    history = HeadHistory.of_store(windows, N_ITEMS, store)
+    queries = history.before(torch.tensor([0]), torch.tensor([2]))
+    hits = history.plays.find(queries, torch.tensor([[5]]))
+    assert history.plays.ages(queries, hits)[1].tolist() == [6.0, 5.0, 2.0]
     everything = torch.arange(1, N_ITEMS).unsqueeze(0)
-    scores = RecencyHead(N_ITEMS, "sigmoid", 0.1, 1.0).candidates(counted.plays, queries, everything)
+    scores = RecencyHead(N_ITEMS, "sigmoid", 0.1, 1.0).candidates(history.plays, queries, everything)
     p = torch.tensor([1 / 4, 1 / 3, 1.0, 0, 1 / 6 + 1 / 5 + 1 / 2, 0, 0, 0]) + 0.1
     torch.testing.assert_close(scores[0], torch.logit(p / p.sum()))
 
@@ -186,11 +171,11 @@ def test_training_sees_no_play_from_the_target_on(toy):
     """With whole histories, the plays counted for a target are exactly those before it."""
     experiment = build("PopSASRec", toy, pps_history="full")
     model, batch = experiment.model, next(iter(experiment.train_data))
-    places = model.training_places(batch)
+    targets = model.training_targets(batch)
     history = experiment.train_data.dataset.history
-    row, number = places.queries.rows, places.plays.total(places.queries)
+    row, counted = targets.queries.rows, targets.plays.total(targets.queries)
     users = batch["user_id"][row]
-    assert torch.equal(history.items[history.starts[users] + number], places.targets)
+    assert torch.equal(history.items[history.starts[users] + counted], targets.items)
 
 
 def test_hours_need_whole_histories(toy):

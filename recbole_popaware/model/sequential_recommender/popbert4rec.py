@@ -9,43 +9,45 @@ from recbole.model.sequential_recommender import BERT4Rec
 from torch import Tensor
 from torch.nn import functional
 
-from recbole_popaware.model.encoder import encode, encode_last
-from recbole_popaware.model.popularity_aware import PopularityAware, TrainingPlaces
+from recbole_popaware.model.encoder import embed, encode, encode_last, fuse
+from recbole_popaware.model.objective import Targets
+from recbole_popaware.model.popularity_aware import PopularityAware
 
 
 class PopBERT4Rec(PopularityAware, BERT4Rec):
     """RecBole's BERT4Rec plus the head's scores, in training and in inference (arXiv 2409.04329).
 
-    One count vector serves a whole masked sequence. Masked places are not counted, since their item is
+    One count vector serves a whole masked sequence. Masked positions are not counted, since their item is
     the label. In inference the history is the whole window.
 
     It masks its batches itself, instead of RecBole's transform: each play with probability ``mask_ratio``,
     and in a share ``mask_last`` of the windows the last play too, which is what inference asks for. A mask at
-    the first place is a target like any other.
+    the first position is a target like any other.
     """
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
+        fuse(self.trm_encoder)
         self.mask_last: float = config["mask_last"]
 
-    def training_places(self, interaction: Any) -> TrainingPlaces:
-        """The masked places of windows that end with the row's target."""
+    def training_targets(self, interaction: Any) -> Targets:
+        """The masked positions of windows that end with the row's target."""
         last, lengths = interaction[self.POS_ITEM_ID], interaction[self.ITEM_SEQ_LEN]
         windows = self._append(interaction[self.ITEM_SEQ], lengths, last)
         masked = self._choose(windows, lengths - 1)
         seen = windows.where(~masked, self.mask_token)
-        counted = self.counted(interaction, seen, newest=1)
-        rows, places = torch.nonzero(masked, as_tuple=True)
-        hidden = encode(self.trm_encoder, self.embed(seen), (seen != 0)[:, None, None])[rows, places]
-        queries = counted.before(rows, lengths[rows])
-        return TrainingPlaces(self._transform(hidden), windows[rows, places], counted.plays, queries)
+        history = self.head_history(interaction, seen, newest=1)
+        rows, positions = torch.nonzero(masked, as_tuple=True)
+        hidden = encode(self.trm_encoder, embed(self, seen), (seen != 0)[:, None, None])[rows, positions]
+        queries = history.before(rows, lengths[rows])
+        return Targets(self._transform(hidden), windows[rows, positions], history.plays, queries)
 
     def last_hidden(self, interaction: Any) -> Tensor:
         """The network's view of each row's window at a mask behind its last play, ``[B, H]``."""
         lengths = interaction[self.ITEM_SEQ_LEN]
         windows = self.reconstruct_test_data(interaction[self.ITEM_SEQ], lengths)
         seen = (windows != 0)[:, None, None]
-        hidden = encode_last(self.trm_encoder, self.embed(windows), seen, lengths - 1, causal=False)
+        hidden = encode_last(self.trm_encoder, embed(self, windows), seen, lengths - 1, causal=False)
         return self._transform(hidden)
 
     def reconstruct_test_data(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
@@ -58,7 +60,7 @@ class PopBERT4Rec(PopularityAware, BERT4Rec):
         return functional.pad(windows, (0, 1)).scatter(1, lengths.unsqueeze(1), items)[:, 1:]
 
     def _choose(self, windows: Tensor, last: Tensor) -> Tensor:
-        """Choose the places ``[B, L]`` to mask."""
+        """Choose the positions ``[B, L]`` to mask."""
         draw = torch.rand(windows.shape, device=windows.device)
         masked = (draw < self.mask_ratio) & (windows != 0)
         ends = torch.rand(len(windows), 1, device=windows.device) < self.mask_last

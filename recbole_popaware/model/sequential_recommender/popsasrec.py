@@ -8,34 +8,36 @@ import torch
 from recbole.model.sequential_recommender import SASRec
 from torch import Tensor
 
-from recbole_popaware.model.encoder import encode, encode_last
-from recbole_popaware.model.popularity_aware import PopularityAware, TrainingPlaces
+from recbole_popaware.model.encoder import embed, encode, encode_last, fuse
+from recbole_popaware.model.objective import Targets
+from recbole_popaware.model.popularity_aware import PopularityAware
 
 
 class PopSASRec(PopularityAware, SASRec):
     """RecBole's SASRec plus the head's scores, in training and in inference (arXiv 2409.04329).
 
-    At place t of a window the head counts the plays 1 to t, or with ``pps_history`` also those before the
-    window; in inference those of the whole window.
+    Every position of a window may have a target (``train_targets: all``). For that at position t the head
+    counts the plays 1 to t, or with ``pps_history`` also those before the window; in inference those of the
+    whole window.
     """
 
-    def training_places(self, interaction: Any) -> TrainingPlaces:
-        """Every place that has a target, or the last place of each row."""
-        windows: Tensor = interaction[self.ITEM_SEQ]
-        counted = self.counted(interaction, windows)
-        if self.NEXT_ITEMS in interaction:
-            following: Tensor = interaction[self.NEXT_ITEMS]
-            rows, places = torch.nonzero(following, as_tuple=True)
-            hidden = encode(self.trm_encoder, self.embed(windows), None)[rows, places]
-            targets, lengths = following[rows, places], places + 1
-        else:
-            hidden, targets = self.last_hidden(interaction), interaction[self.POS_ITEM_ID]
-            lengths = interaction[self.ITEM_SEQ_LEN]
-            rows = torch.arange(len(lengths), device=lengths.device)
-        return TrainingPlaces(hidden, targets, counted.plays, counted.before(rows, lengths))
+    def __init__(self, config: Any, dataset: Any) -> None:
+        super().__init__(config, dataset)
+        fuse(self.trm_encoder)
+
+    def training_targets(self, interaction: Any) -> Targets:
+        """Every position that has a target, or the last position of each row."""
+        if self.NEXT_ITEMS not in interaction:
+            return super().training_targets(interaction)
+        windows, following = interaction[self.ITEM_SEQ], interaction[self.NEXT_ITEMS]
+        history = self.head_history(interaction, windows)
+        rows, positions = torch.nonzero(following, as_tuple=True)
+        hidden = encode(self.trm_encoder, embed(self, windows), None)[rows, positions]
+        queries = history.before(rows, positions + 1)
+        return Targets(hidden, following[rows, positions], history.plays, queries)
 
     def last_hidden(self, interaction: Any) -> Tensor:
         """The network's view of each row's whole window, ``[B, H]``."""
         windows, lengths = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
         seen = (windows != 0)[:, None, None]
-        return encode_last(self.trm_encoder, self.embed(windows), seen, lengths - 1, causal=True)
+        return encode_last(self.trm_encoder, embed(self, windows), seen, lengths - 1, causal=True)
