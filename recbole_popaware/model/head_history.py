@@ -1,4 +1,7 @@
-"""The plays that a head counts: those of the windows in a batch, or the users' whole histories."""
+"""The plays that a head counts: those of the windows in a batch, or the users' whole histories.
+
+``docs/glossary.md`` lists the shape letters.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from torch import Tensor
 
 from recbole_popaware.plays.history import PlayHistory
 from recbole_popaware.plays.play_index import PlayIndex, Queries
+from recbole_popaware.plays.ragged import from_zero
 
 
 class Windows(NamedTuple):
@@ -16,9 +20,9 @@ class Windows(NamedTuple):
 
     Attributes:
         items: ``[B, L]`` the windows; padding and masks are ids outside the catalogue.
-        lengths: ``[B]`` places in use.
+        lengths: ``[B]`` how many of their positions are in use.
         users: ``[B]`` whose they are.
-        ends: ``[B]`` place in the history store behind the window's last play.
+        ends: ``[B]`` position in the history store behind the window's last play.
     """
 
     items: Tensor
@@ -32,7 +36,7 @@ class HeadHistory(NamedTuple):
 
     Attributes:
         plays: The plays; row b is that of window b.
-        first: ``[B]`` place of each window's first play.
+        first: ``[B]`` position of each window's first play.
         limit: How many of the newest plays count, if not all.
     """
 
@@ -42,7 +46,7 @@ class HeadHistory(NamedTuple):
 
     @classmethod
     def of_windows(cls, items: Tensor, n_items: int) -> HeadHistory:
-        """Count what stands in windows ``[B, L]``."""
+        """Count the plays in windows ``[B, L]``."""
         plays = PlayIndex.of_windows(items, n_items)
         return cls(plays, plays.starts[:-1])
 
@@ -50,7 +54,7 @@ class HeadHistory(NamedTuple):
     def of_store(
         cls, windows: Windows, n_items: int, store: PlayHistory, limit: int | None = None
     ) -> HeadHistory:
-        """Count what stands in the windows and what the users played before.
+        """Count the plays in the windows and those before them.
 
         Args:
             windows: The windows, with users and ends.
@@ -61,27 +65,27 @@ class HeadHistory(NamedTuple):
         length = windows.items.size(1)
         store = store.to(windows.items.device)
         reach = None if limit is None else limit + length
-        rows, places = store.before(windows.users, windows.ends, reach)
+        rows, positions = store.before(windows.users, windows.ends, reach)
         sizes = torch.bincount(rows, minlength=len(windows.lengths))
-        starts = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
+        starts = from_zero(sizes.cumsum(0))
         first = starts[1:] - windows.lengths
         inside = torch.arange(length, device=first.device) < windows.lengths.unsqueeze(1)
-        items = store.items[places]
+        items = store.items[positions]
         at = first.unsqueeze(1) + torch.arange(length, device=first.device)
-        items[at[inside]] = windows.items[inside]  # a masked place is no play
+        items[at[inside]] = windows.items[inside]  # a masked item is no play
         plays = PlayIndex.build(rows, items, starts, n_items)
         if store.times is not None:
-            plays = plays._replace(times=store.times[places])
+            plays = plays._replace(times=store.times[positions])
         return cls(plays, first, limit)
 
-    def before(self, rows: Tensor, places: Tensor) -> Queries:
-        """Queries before places of the windows.
+    def before(self, rows: Tensor, lengths: Tensor) -> Queries:
+        """Queries inside the windows.
 
         Args:
             rows: ``[T]`` windows.
-            places: ``[T]`` how many of the window's places count.
+            lengths: ``[T]`` how many of the window's oldest positions count.
         """
-        ends = self.first[rows] + places
+        ends = self.first[rows] + lengths
         if self.limit is None:
             return Queries(rows, ends)
         return Queries(rows, ends, torch.maximum(self.plays.starts[rows], ends - self.limit))

@@ -21,7 +21,7 @@ def load(folder, plays, name="set", header=None, **more):
 
 
 def samples(dataset):
-    """(user, window, target) of every row as they stood in the file."""
+    """(user, window, target) of every row as the file has them."""
     dataset._change_feat_format()
     users, items = dataset.field2id_token["user_id"], dataset.field2id_token["item_id"]
     return [
@@ -151,7 +151,7 @@ def test_every_row_knows_where_its_history_ends(toy):
 
 
 @pytest.mark.parametrize("token", ["NA", "null", "nan", "None", '"', 'the "best', "-", "0", "a b"])
-def test_ids_are_read_as_they_stand(tmp_path, token):
+def test_ids_are_read_as_they_are(tmp_path, token):
     dataset = load(tmp_path, [(token, token, 1), (token, "x", 2), ("v", token, 3), ("v", "x", 4)])
     assert token in dataset.field2token_id["user_id"]
     assert token in dataset.field2token_id["item_id"]
@@ -214,7 +214,7 @@ def test_missing_features_of_items_are_filled(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("plays", "header", "told"),
+    ("plays", "header", "message"),
     [
         ([], "user_id:token\titem_id:token\ttimestamp:float", "no row"),
         ([("u", "a", 1), ("u", "b", 2)], None, "1 users"),
@@ -227,9 +227,9 @@ def test_missing_features_of_items_are_filled(tmp_path):
         ([("u", "a", 1), ("u", "b", 2), ("v", "a", 1)], None, "too small to split"),
     ],
 )
-def test_data_that_cannot_work_get_one_clear_error(tmp_path, plays, header, told):
+def test_data_that_cannot_work_get_one_clear_error(tmp_path, plays, header, message):
     write_atomic(tmp_path, "set", plays, header)
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         build("PopSASRec", {**SMALL, "data_path": str(tmp_path), "dataset": "set"})
 
 
