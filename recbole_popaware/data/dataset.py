@@ -27,8 +27,8 @@ class HistoryDataset(OrderedDataset):
     * ``split: {GTS: [...]}`` splits at borders in time; see :mod:`.parts`.
 
     The life of one: files are read (:mod:`.atomic`); plays are put in order (:mod:`.ordered`); :meth:`build`
-    makes the history store and a row of each target, splits the rows, and drops the ordered plays. The parts
-    share the store.
+    makes the store of histories and a row of each target (:mod:`.rows`), and splits the rows. The parts share
+    the store.
 
     Attributes:
         history: The positive plays of all users, or ``None`` with ``benchmark_filename`` (files split
@@ -41,6 +41,10 @@ class HistoryDataset(OrderedDataset):
     targets: GradedTargets | None = None
     training_plays: Tensor | None = None
     _windows: WindowFields
+
+    def __init__(self, config: Any) -> None:
+        self.end_field: str = config["HISTORY_END_FIELD"]
+        super().__init__(config)
 
     def __str__(self) -> str:
         """Users, items and plays; of the positive plays only, once histories are built."""
@@ -63,36 +67,37 @@ class HistoryDataset(OrderedDataset):
             Training, validation and test part.
         """
         parts = self._build_at_borders() if self.splits_at_borders else super().build()
-        for part in (self, *parts):
-            part.plays = None
         self.inter_feat = parts[0].inter_feat
         return parts
 
     def _build_at_borders(self) -> list[HistoryDataset]:
-        if self.plays is None:
+        log = self.plays
+        if log is None:
             raise UsageError(
                 "GTS splits one .inter file, but benchmark_filename names files that are split already"
             )
         self._change_feat_format()
         self._drop_unused_col()
-        return split_at_borders(self, self.plays)
+        return split_at_borders(self, log)
 
     def data_augmentation(self) -> None:
         """Make a row of each play that has a history; differs from stock in that no window is cut."""
-        if self.plays is None:  # files split beforehand have their rows
+        log, self.plays = self.plays, None
+        if log is None:  # files split beforehand have their rows
             return
         self._aug_presets()
-        plays = self.inter_feat.interaction
-        users = plays[self.uid_field].numpy()
+        plays, times = self.inter_feat.interaction, log.times[log.positive]
+        users, items = plays[self.uid_field].numpy(), plays[self.iid_field].numpy()
         targets = torch.from_numpy(np.flatnonzero(np.diff(users, prepend=-1) == 0))
         if len(targets) == 0:
             raise UsageError(
                 f"data set [{self.dataset_name}]: no user has two plays, so there is nothing to predict"
             )
-        self.history = self.plays.history(self.user_num, keep_times=self.config["pps_age"] == "hours")
+        in_hours = self.config["pps_age"] == "hours"
+        self.history = PlayHistory.from_sorted(users, items, times, self.user_num, in_hours)
         self._windows = self._window_fields(self.history, plays)
         rows = {field: column[targets] for field, column in plays.items()}
-        self.inter_feat = Rows({**rows, self.end_field: targets}, self._windows)
+        self.inter_feat = Rows({**rows, self.end_field: targets}, self._windows, {self.time_field: times})
 
     def _window_fields(self, history: PlayHistory, plays: dict[str, Tensor]) -> WindowFields:
         suffix, fields = self.config["LIST_SUFFIX"], [field for field in plays if field != self.uid_field]
@@ -103,7 +108,6 @@ class HistoryDataset(OrderedDataset):
                 f"[{self.dataset_name}] have {', '.join(fields)}"
             )
         columns = {field + suffix: plays[field] for field in fields}
-        columns[self.iid_field + suffix] = history.items
         names = FieldNames(self.uid_field, self.end_field, self.item_list_length_field)
         served_lists = [self.item_list_length_field, *(field + suffix for field in served)]
         return WindowFields(history, columns, self.max_item_list_len, names, served_lists)

@@ -1,4 +1,4 @@
-"""RecBole's sequential data set with its plays in exact time order, until its rows are split."""
+"""RecBole's sequential data set with its plays in exact time order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from logging import getLogger
 from typing import Any
 
 import numpy as np
-import torch
 
 from recbole_popaware.data.atomic import AtomicDataset
 from recbole_popaware.plays.ordered import OrderedPlays, exact_order
@@ -15,9 +14,7 @@ logger = getLogger(__name__)
 
 
 class OrderedDataset(AtomicDataset):
-    """A log whose plays keep their exact times and ratings while RecBole's own columns lose them.
-
-    Differs from stock in what follows.
+    """A log whose plays keep their exact times and ratings; differs from stock in what follows.
 
     * Plays are ordered by user and time before RecBole rounds times to 128 seconds; plays at the same
       time keep the order of the file.
@@ -25,16 +22,14 @@ class OrderedDataset(AtomicDataset):
       rating all plays are positive.
 
     Attributes:
-        plays: All plays, in the order of ``inter_feat``: made when ids are numbers and nothing is missing any
-            more (``_fill_nan``), dropped when the rows are split (:meth:`~.HistoryDataset.build`); ``None``
-            before and after, and with ``benchmark_filename`` (files split beforehand).
-        end_field: Field of a row's position among the positive plays.
+        plays: All plays, in the order of ``inter_feat``. They are set once ids are numbers and nothing is
+            missing, before columns are normalised, and ``None`` again once rows are made of them; always
+            ``None`` with ``benchmark_filename`` (files split beforehand).
     """
 
     plays: OrderedPlays | None = None
 
     def __init__(self, config: Any) -> None:
-        self.end_field: str = config["HISTORY_END_FIELD"]
         self.rating_field: str = config["RATING_FIELD"]
         super().__init__(config)
 
@@ -81,14 +76,6 @@ class OrderedDataset(AtomicDataset):
         if self.plays is not None and not (positive := self.plays.positive).all():
             self.inter_feat = self.inter_feat[positive]
         super()._change_feat_format()
-
-    def sort(self, by: str | list[str], ascending: bool | list[bool] = True) -> None:
-        """Sort the rows; differs from stock in that times are not rounded until they are split."""
-        if self.plays is None or by != self.time_field or ascending is not True:
-            super().sort(by, ascending)
-        else:
-            times = self.plays.times[self.inter_feat[self.end_field].numpy()]
-            self.inter_feat._reindex(torch.from_numpy(np.argsort(times, kind="stable")))
 
     def _grouped_index(self, group_by_list: np.ndarray) -> list[np.ndarray]:
         # Stock's groups, by first appearance, without its loop over rows.

@@ -81,11 +81,27 @@ class Rows(Interaction):
     """Differs from stock in that fields about histories are not kept but read as :class:`WindowColumn`.
 
     Slices of rows are plain Interactions, without those fields.
+
+    Args:
+        columns: ``[R]`` values of each field.
+        windows: How to cut the fields about histories.
+        exact: ``[P]`` exact values of every play, by field, of fields that RecBole rounds: rows are sorted by
+            these. Whoever splits the rows need not pass them on.
     """
 
-    def __init__(self, columns: dict[str, Tensor], windows: WindowFields) -> None:
+    def __init__(
+        self, columns: dict[str, Tensor], windows: WindowFields, exact: dict[str, np.ndarray] | None = None
+    ) -> None:
         super().__init__(columns)
-        self.windows = windows
+        self.windows, self.exact = windows, exact or {}
+
+    def sort(self, by: str | list[str], ascending: bool | list[bool] = True) -> None:
+        """Sort the rows in place; differs from stock in the order by exact values, where they are known."""
+        if isinstance(by, str) and by in self.exact and ascending is True:
+            values = self.exact[by][self[self.windows.names.end].numpy()]
+            self._reindex(torch.from_numpy(np.argsort(values, kind="stable")))
+        else:
+            super().sort(by, ascending)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, str):

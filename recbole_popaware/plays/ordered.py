@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recbole_popaware.plays.history import PlayHistory
-
 
 class OrderedPlays(NamedTuple):
     """Plays by user and then by time; plays of a user at one time keep the order of the log.
@@ -32,12 +30,6 @@ class OrderedPlays(NamedTuple):
     def at(self, index: np.ndarray) -> OrderedPlays:
         """The plays at some positions, or those that a mask ``[P]`` chooses."""
         return OrderedPlays(*(column[index] for column in self))
-
-    def history(self, n_users: int, keep_times: bool = False) -> PlayHistory:
-        """The positive plays as a store of histories, with their times if ``keep_times``."""
-        positive = self.positive
-        plays = self if positive.all() else self.at(positive)
-        return PlayHistory.from_sorted(plays.users, plays.items, plays.times, n_users, keep_times)
 
 
 def exact_order(users: np.ndarray, times: np.ndarray) -> np.ndarray:

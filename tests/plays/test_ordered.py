@@ -24,13 +24,8 @@ def test_the_order_is_by_user_and_time_and_then_that_of_the_log(log):
 
 
 @given(log=LOGS)
-def test_histories_have_the_positive_plays_only(log):
-    log = sorted(log, key=lambda play: (play[0], play[2]))
+def test_plays_are_chosen_by_a_mask_or_by_positions(log):
     plays = OrderedPlays(*columns_of(log))
-    history = plays.history(n_users=5, keep_times=True)
-    for user in range(5):
-        own = slice(*history.starts[user : user + 2])
-        kept = [(item, time) for of, item, time, rating in log if of == user and rating > 0]
-        assert list(zip(history.items[own].tolist(), history.times[own].tolist())) == kept
-    assert plays.at(plays.positive).positive.all()
-    assert plays.history(n_users=5).times is None
+    liked = plays.at(plays.positive)
+    assert list(zip(*(column.tolist() for column in liked))) == [play for play in log if play[3] > 0]
+    assert list(zip(*(column.tolist() for column in plays.at(np.array([-1]))))) == [log[-1]]
