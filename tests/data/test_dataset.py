@@ -112,6 +112,24 @@ def test_rows_go_by_exact_time_where_stock_rounds_it(tmp_path):
     assert dataset.field2id_token["user_id"][later[0]["user_id"]] == "u"
 
 
+@pytest.mark.parametrize("split", [{"LS": "valid_and_test"}, {"GTS": [0.6, 0.2, 0.2]}])
+def test_nothing_of_the_log_is_kept_beside_the_history_once_it_is_split(tmp_path, split):
+    dataset = load(tmp_path, plays_without_ties(), eval_args={"split": split, "order": "TO"})
+    assert len(dataset.plays.users) == len(dataset.inter_feat)
+    for part in (*dataset.build(), dataset):
+        assert part.plays is None
+        assert not part.inter_feat.exact
+
+
+@pytest.mark.parametrize("split", [{"LS": "valid_and_test"}, {"GTS": [0.6, 0.2, 0.2]}])
+def test_normalised_times_stay_exact_where_they_count(tmp_path, split):
+    plays = [(user, item, 1_700_000_000 + 3 * n) for user in "uv" for n, item in enumerate("abcdefgh")]
+    more = {"eval_args": {"split": split, "order": "TO"}, "pps_age": "hours", "pps_history": "full"}
+    train, *_ = load(tmp_path, plays, normalize_field=["timestamp"], **more).build()
+    assert train.history.times.tolist() == [time for _, _, time in plays]
+    assert train.inter_feat["timestamp"].max() <= 1
+
+
 def test_window_fields_must_be_there(tmp_path):
     with pytest.raises(UsageError, match=r"window_fields.*mood.*item_id, timestamp"):
         load(tmp_path, looping_plays(), window_fields=["mood"])._change_feat_format()
