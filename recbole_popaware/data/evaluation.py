@@ -94,7 +94,7 @@ def _gains(plays: OrderedPlays, in_part: np.ndarray, past: np.ndarray, rules: Ev
 
 
 def _played(gains: Gains, plays: OrderedPlays) -> np.ndarray:
-    """Whether each entry's item is among its user's plays, ``[E]``."""
+    """Whether each entry's item is among its user's plays, ``[D]``."""
     width = 1 + max(gains.items.max(initial=0), plays.items.max(initial=0))
     played: np.ndarray = np.isin(gains.users * width + gains.items, plays.users * width + plays.items)
     return played

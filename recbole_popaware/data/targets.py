@@ -18,9 +18,9 @@ class Gains(NamedTuple):
     """Distinct items of users with a gain each, by user.
 
     Attributes:
-        users: ``[E]`` user of each entry.
-        items: ``[E]`` its item.
-        gains: ``[E]`` graded relevance of the item for the user, 0 or more.
+        users: ``[D]`` user of each entry.
+        items: ``[D]`` its item.
+        gains: ``[D]`` graded relevance of the item for the user, 0 or more.
     """
 
     users: np.ndarray
@@ -28,7 +28,7 @@ class Gains(NamedTuple):
     gains: np.ndarray
 
     def at(self, index: np.ndarray) -> Gains:
-        """The entries at some indices, or those that a mask ``[E]`` chooses."""
+        """The entries at some indices, or those that a mask ``[D]`` chooses."""
         return Gains(*(column[index] for column in self))
 
 
@@ -38,7 +38,7 @@ class GradedTargets(NamedTuple):
     Attributes:
         items: ``[T]`` items, row by row in order of their first play.
         gains: ``[T]`` graded relevance of each.
-        starts: ``[R + 1]`` position of each row's first target; row r has ``starts[r]:starts[r + 1]``.
+        starts: ``[R + 1]`` offset of each row's first target; row r has ``starts[r]:starts[r + 1]``.
     """
 
     items: Tensor

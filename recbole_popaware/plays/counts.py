@@ -1,4 +1,7 @@
-"""How often each row's user played each item: distinct items of histories as sorted keys."""
+"""How often each row's history has each item: distinct items of histories as sorted keys.
+
+``docs/glossary.md`` lists the shape letters.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,13 @@ from recbole_popaware.plays.ragged import look_up_keys, row_keys
 
 
 class ItemCounts(NamedTuple):
-    """The distinct items of B histories, E in all, by row and then by item.
+    """The distinct items of B histories, D in all, by row and then by item.
 
     Attributes:
-        keys: ``[E]`` ``row * n_items + item``, ascending.
-        plays: ``[E]`` how often the row's history holds the item, at least once.
-        oldest: ``[E]`` position of the item's first play there, in the store that was counted.
-        newest: ``[E]`` position of its last one.
+        keys: ``[D]`` ``row * n_items + item``, ascending.
+        plays: ``[D]`` how often the row's history has the item, at least once.
+        oldest: ``[D]`` position of the item's first play there, in the store that was counted.
+        newest: ``[D]`` position of its last one.
         n_items: Size of the catalogue with the padding id 0.
     """
 
@@ -49,12 +52,12 @@ class ItemCounts(NamedTuple):
 
     @property
     def rows(self) -> Tensor:
-        """Row of each entry, ``[E]``."""
+        """Row of each pair, ``[D]``."""
         return self.keys // self.n_items
 
     @property
     def items(self) -> Tensor:
-        """Item of each entry, ``[E]``."""
+        """Item of each pair, ``[D]``."""
         return self.keys % self.n_items
 
     def of_items(self, items: Tensor) -> Tensor:

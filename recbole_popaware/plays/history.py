@@ -21,7 +21,7 @@ class PlayHistory(NamedTuple):
     Attributes:
         items: ``[P]`` item of each play.
         recency: ``[P]`` rank of the play's time among its user's times, from 0; equal times, equal rank.
-        starts: ``[n_users + 1]`` position of each user's first play; user u has ``starts[u]:starts[u + 1]``.
+        starts: ``[n_users + 1]`` offset of each user's first play; user u has ``starts[u]:starts[u + 1]``.
         times: ``[P]`` time of each play in seconds, where a model asks for it (``pps_age: hours``).
     """
 
@@ -94,7 +94,7 @@ class PlayHistory(NamedTuple):
         length: int | None = None,
         device: torch.device | None = None,
     ) -> ItemCounts:
-        """Count how often each row's history holds each item.
+        """Count how often each row's history has each item.
 
         Args:
             users: ``[B]`` user of each row.

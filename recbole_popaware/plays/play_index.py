@@ -5,7 +5,8 @@ in flat arrays, so that a play's *position* there says both its row and its time
 up to a position: the window's end, or any position inside it when each position has a target.
 
 Item ids run from 1 to ``n_items - 1``; padding (0), mask tokens and other ids never count.
-``docs/glossary.md`` lists the shape letters; here P is the number of positions in all rows.
+``docs/glossary.md`` lists the shape letters; here P counts the positions of all rows, C the plays among them
+and A the plays of some hits.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class PlayIndex(NamedTuple):
 
     Attributes:
         n_items: Size of the catalogue with the padding id 0.
-        starts: ``[R + 1]`` first position of each row, then P.
+        starts: ``[R + 1]`` offset of each row, then P.
         pairs: ``[D]`` the distinct ``row * n_items + item``, ascending.
         offsets: ``[D + 1]`` where the plays of each pair begin in ``positions``.
         positions: ``[C]`` position of each play that counts, ascending within a pair.

@@ -47,8 +47,8 @@ def look_up_keys(keys: Tensor, known: Tensor, values: Tensor) -> Tensor:
 
     Args:
         keys: Any shape.
-        known: ``[E]`` distinct keys in ascending order.
-        values: ``[E]`` their values.
+        known: ``[D]`` distinct keys in ascending order.
+        values: ``[D]`` their values.
 
     Returns:
         Values of the shape of ``keys``.
