@@ -33,14 +33,7 @@ def split_at_borders(dataset: Any, log: OrderedPlays) -> list[Any]:
     Returns:
         Its training, validation and test part.
     """
-    config = dataset.config
-    rules = SplitRules(
-        shares=tuple(config["eval_args"]["split"]["GTS"]),
-        kept_users=config["kept_users"],
-        train_until=config["train_until"],
-        valid_users=config["valid_users"],
-        hold_out_last=config["hold_out_last"],
-    )
+    config, rules = dataset.config, _split_rules(dataset.config)
     positive, names = log.positive, dataset.field2id_token[dataset.uid_field]
     split = split_by_time(Plays(log.users, log.times, positive), rules, names)
     logger.info("GTS: validation from time %s, test from time %s", *split.borders)
@@ -58,6 +51,16 @@ def split_at_borders(dataset: Any, log: OrderedPlays) -> list[Any]:
 
     of_targets = EvaluationRules(rules, config["targets"], bool(config["mask_history"]))
     return [train, *(_evaluation_part(dataset, log, split, part, of_targets) for part in (VALID, TEST))]
+
+
+def _split_rules(config: Any) -> SplitRules:
+    return SplitRules(
+        shares=tuple(config["eval_args"]["split"]["GTS"]),
+        kept_users=config["kept_users"],
+        train_until=config["train_until"],
+        valid_users=config["valid_users"],
+        hold_out_last=config["hold_out_last"],
+    )
 
 
 def _evaluation_part(

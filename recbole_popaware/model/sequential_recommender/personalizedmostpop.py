@@ -41,9 +41,10 @@ class PersonalizedMostPop(MostPop):
         scores = (popularity / self.n_items).repeat(len(interaction), 1)
         if not self.popular_rest:
             scores.fill_(-torch.inf)
-        history, users = self.history.to(popularity.device), interaction[self.USER_ID]
-        counts = history.counts(users, interaction[self.END], self.n_items, self.history_window)
-        preference = -counts.oldest if self.oldest_first else history.recency[counts.newest]
+        self.history = self.history.to(popularity.device)  # moves it once only
+        users, ends = interaction[self.USER_ID], interaction[self.END]
+        counts = self.history.counts(users, ends, self.n_items, self.history_window)
+        preference = -counts.oldest if self.oldest_first else self.history.recency[counts.newest]
         rows, items = counts.rows, counts.items
         scores[rows, items] = 1.0 + ranks_within_rows(rows, counts.plays, preference, popularity[items])
         return scores
