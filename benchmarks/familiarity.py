@@ -22,14 +22,14 @@ from recbole_popaware.evaluator.evaluator import PopAwareEvaluator
 from recbole_popaware.quick_start import Experiment, load_data_and_model, train_and_evaluate
 from recbole_popaware.recommending.options import ListRules
 from recbole_popaware.recommending.scorer import score_rows
-from recbole_popaware.recommending.selection import Played, choose, weigh
+from recbole_popaware.recommending.selection import choose, weigh
 
 HERE = Path(__file__).parent
 K = 10
 MEASURES = ("GradedNDCG", "RepeatRecall", "ExploreRecall", "RepeatShare", "PersonalNovelty")
 WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 1.0, 2.0)
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
-ROOM = (62, 20)  # pixels that a label takes
+ROOM = (62, 20)  # pixels that a label needs
 Results = list[tuple[ListRules, dict[str, float]]]
 
 
@@ -44,24 +44,24 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--checkpoint", help="a model trained under GTS, instead of training one")
     parser.add_argument("--figure", type=Path, default=HERE.parent / "docs" / "familiarity.png")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     curves = {}
-    for name in given.datasets:
-        curves[name] = measure(load(given, name))
+    for name in arguments.datasets:
+        curves[name] = measure(load(arguments, name))
         print_table(name, curves[name])
-    draw(curves, given.figure)
+    draw(curves, arguments.figure)
 
 
-def load(given: argparse.Namespace, dataset: str) -> Experiment:
+def load(arguments: argparse.Namespace, dataset: str) -> Experiment:
     """Load a model that is trained, or train one first."""
     measures = {"metrics": list(MEASURES), "topk": [K], "valid_metric": f"GradedNDCG@{K}"}
-    file = given.checkpoint
+    file = arguments.checkpoint
     if file is None:
         files = [str(HERE / f"{dataset}.yaml"), str(HERE / "gts.yaml")]
-        own = {**measures, "data_path": given.data_path, "epochs": given.epochs}
-        file = train_and_evaluate(Config(given.model, dataset, files, own, argv=()))["checkpoint"]
+        own = {**measures, "data_path": arguments.data_path, "epochs": arguments.epochs}
+        file = train_and_evaluate(Config(arguments.model, dataset, files, own, argv=()))["checkpoint"]
         print(f"\ntrained: {file}")
-    return load_data_and_model(file, {**measures, "data_path": given.data_path}, log=False)
+    return load_data_and_model(file, {**measures, "data_path": arguments.data_path}, log=False)
 
 
 @torch.inference_mode()
@@ -74,16 +74,15 @@ def measure(experiment: Experiment) -> Results:
     for collector in collectors:
         collector.data_collect(experiment.train_data)
     for rows, _, positive_u, positive_i in experiment.test_data:
-        users, ends = rows[dataset.uid_field], rows[dataset.end_field]
-        played = Played.of(dataset.history, users, ends, dataset.item_num)
-        scores = score_rows(model, rows.to(experiment.config["device"]))
-        played = played.to(scores.network.device)
+        users, ends, device = rows[dataset.uid_field], rows[dataset.end_field], experiment.config["device"]
+        counts = dataset.history.counts(users, ends, dataset.item_num, device=device)
+        scores = score_rows(model, rows.to(device))
         for rule, collector in zip(rules, collectors):
             weighed = weigh(scores.network, scores.popularity, rule.popularity_weight)
-            items, _ = choose(weighed, played, rule)
-            places = torch.arange(K, 0, -1, device=items.device, dtype=torch.float32)
+            items, _ = choose(weighed, counts, rule)
+            by_rank = torch.arange(K, 0, -1, device=items.device, dtype=torch.float32)
             ranked = torch.full_like(scores.network, -torch.inf)
-            ranked.scatter_(1, items, places.expand(len(items), -1))
+            ranked.scatter_(1, items, by_rank.expand(len(items), -1))
             collector.eval_batch_collect(ranked, rows, positive_u, positive_i)
     evaluator = PopAwareEvaluator(experiment.config)
     return [
@@ -97,8 +96,8 @@ def print_table(name: str, results: Results) -> None:
     names = [f"{measure}@{K}" for measure in MEASURES]
     print(f"\n{name}\n\n| W | S | " + " | ".join(names) + " |")
     print("|---" * (2 + len(names)) + "|")
-    for rule, found in results:
-        values = " | ".join(f"{found[name.lower()]:.4f}" for name in names)
+    for rule, measured in results:
+        values = " | ".join(f"{measured[name.lower()]:.4f}" for name in names)
         print(f"| {rule.popularity_weight:g} | {rule.explore_share:g} | {values} |")
 
 
@@ -122,29 +121,29 @@ def draw(curves: dict[str, Results], figure: Path) -> None:
 
 
 def _draw_panel(axes: Any, results: Results, across: str, up: str) -> None:
-    weights = [(f"W={rule.popularity_weight:g}", found) for rule, found in results[: len(WEIGHTS)]]
-    shares = [(f"S={rule.explore_share:g}", found) for rule, found in results[len(WEIGHTS) :]]
+    weights = [(f"W={rule.popularity_weight:g}", measured) for rule, measured in results[: len(WEIGHTS)]]
+    shares = [(f"S={rule.explore_share:g}", measured) for rule, measured in results[len(WEIGHTS) :]]
     as_trained = results[WEIGHTS.index(1.0)][1]
     for label, part, style in (
         ("popularity weight W (S = 0)", weights, "o-"),
         ("explore share S (W = 1)", [("", as_trained), *shares], "s--"),
     ):
-        points = [(found[across.lower()], found[up.lower()]) for _, found in part]
+        points = [(measured[across.lower()], measured[up.lower()]) for _, measured in part]
         axes.plot(*zip(*points), style, label=label, markersize=4)
     axes.margins(0.12)
     axes.set_xlabel(across + (" (bits)" if "Novelty" in across else ""))
     axes.set_ylabel(up)
     axes.grid(alpha=0.3)
-    axes.autoscale_view()  # sets the limits, which places on the drawing go by
+    axes.autoscale_view()  # sets the limits, on which the pixels depend
     taken: list[Any] = []
-    for name, found in [("as trained", as_trained), *weights, *shares]:
-        place = (found[across.lower()], found[up.lower()])
-        pixel = axes.transData.transform(place)
+    for name, measured in [("as trained", as_trained), *weights, *shares]:
+        point = (measured[across.lower()], measured[up.lower()])
+        pixel = axes.transData.transform(point)
         if all((np.abs(pixel - other) > ROOM).any() for other in taken):  # else labels lie on one another
             taken.append(pixel)
             shift = (-4, -12) if name.startswith("W") else (4, 6)
             side = "right" if name.startswith("W") else "left"
-            axes.annotate(name, place, xytext=shift, textcoords="offset points", fontsize=8, ha=side)
+            axes.annotate(name, point, xytext=shift, textcoords="offset points", fontsize=8, ha=side)
 
 
 if __name__ == "__main__":

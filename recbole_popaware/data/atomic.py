@@ -29,7 +29,7 @@ logger = getLogger(__name__)
 class AtomicDataset(SequentialDataset):
     """RecBole's sequential data set; differs from stock in how atomic files become columns.
 
-    * Ids such as ``NA`` or ``null`` and names with quotes are read as they stand.
+    * Ids such as ``NA`` or ``null`` and names with quotes are read as they are.
     * Nothing is downloaded; a data set that cannot work raises :class:`UsageError`.
     * Missing values are filled, and tokens numbered, in ways that pandas 3 knows.
     """
@@ -91,7 +91,7 @@ class AtomicDataset(SequentialDataset):
             n = self.inter_feat[field].nunique()
             if n < 2:
                 raise UsageError(
-                    f"data set [{self.dataset_name}] holds {n} {what} in {kept} rows "
+                    f"data set [{self.dataset_name}] has {n} {what} in {kept} rows "
                     f"({loaded} before filtering); at least 2 are needed"
                 )
 

@@ -1,4 +1,4 @@
-"""Training batches with a target at every place, and evaluation batches with many targets a user."""
+"""Training batches with a target at every position, and evaluation batches with many targets a user."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class TiledTrainDataLoader(TrainDataLoader):
 
     Windows are laid anew, at random, for each epoch; before the first one the length is that of one lay.
     The interaction has stock's fields for the window's newest target, and the one that ``NEXT_ITEMS_FIELD``
-    names: ``[B, L]`` the play after each place of the window, 0 where it is no target. With
+    names: ``[B, L]`` the play after each position of the window, 0 where it is no target. With
     ``train_horizon`` H > 1 it is one of the next H plays instead, drawn anew for each epoch.
 
     ``train_windows: one`` draws one window a user for each epoch. ``epoch_batches`` N ends an epoch after N
     batches, drawn at random, and leaves out the last batch if it is not full.
 
     Raises:
-        UsageError: If a user's training rows are no stretch of time.
+        UsageError: If a user's training rows leave out plays in between.
     """
 
     def __init__(self, config: Any, dataset: Any, sampler: Any, shuffle: bool = False) -> None:
         super().__init__(config, dataset, sampler, shuffle)
-        self._users, self._first, self._last = dataset.stretches_of_rows()
+        self._users, self._first, self._last = dataset.target_ranges()
         self._lay(torch.Generator().manual_seed(config["seed"]))
 
     def __iter__(self) -> Any:
@@ -48,18 +48,18 @@ class TiledTrainDataLoader(TrainDataLoader):
         rows = {self.uid_field: users, self.iid_field: dataset.history.items[ends], dataset.end_field: ends}
         batch = Interaction(rows)
         batch.update(dataset.windows_of(batch))
-        places, inside = dataset.history.window(users, ends, dataset.max_item_list_len)
-        number = places - ends.unsqueeze(1)  # -1 at the newest place
-        trained = inside & (number >= -self._tiles.targets[chosen].unsqueeze(1))
-        following = dataset.history.items[self._following(places, self._tiles.lasts[chosen])]
+        positions, inside = dataset.history.window(users, ends, dataset.max_item_list_len)
+        before_end = ends.unsqueeze(1) - positions  # 1 at the newest
+        trained = inside & (before_end <= self._tiles.targets[chosen].unsqueeze(1))
+        following = dataset.history.items[self._following(positions, self._tiles.lasts[chosen])]
         batch.update(Interaction({self.config["NEXT_ITEMS_FIELD"]: following.where(trained, 0)}))
         return batch
 
-    def _following(self, places: Tensor, last: Tensor) -> Tensor:
-        """Draw a place for the target of each place ``[B, L]``, up to the user's last one ``[B]``."""
-        left = (last.unsqueeze(1) - places).clamp_(1, self.config["train_horizon"])
-        draw = torch.rand(places.shape, generator=self.generator)
-        following = places + 1 + (draw * left).long()
+    def _following(self, positions: Tensor, last: Tensor) -> Tensor:
+        """Draw where the target of each position ``[B, L]`` is, up to the user's last one ``[B]``."""
+        left = (last.unsqueeze(1) - positions).clamp_(1, self.config["train_horizon"])
+        draw = torch.rand(positions.shape, generator=self.generator)
+        following = positions + 1 + (draw * left).long()
         return following.clamp_(max=len(self._dataset.history.items) - 1)
 
     def _lay(self, generator: torch.Generator) -> None:
@@ -95,8 +95,8 @@ class MultiTargetEvalDataLoader(FullSortEvalDataLoader):
         index = np.array(index)
         interaction = self.transform(self._dataset, self._dataset[index])
         targets: GradedTargets = self._dataset.targets
-        rows, places = targets.of_rows(torch.from_numpy(index))
-        items, gains = targets.items[places], targets.gains[places]
+        rows, positions = targets.of_rows(torch.from_numpy(index))
+        items, gains = targets.items[positions], targets.gains[positions]
         for name, values in (("TARGET_ITEMS_FIELD", items), ("TARGET_GAINS_FIELD", gains)):
             interaction.update(Interaction({self.config[name]: pad_rows(rows, values, len(index))}))
         return interaction, self._history_index(interaction), rows, items
@@ -105,5 +105,5 @@ class MultiTargetEvalDataLoader(FullSortEvalDataLoader):
         if not self.config["mask_history"]:
             return None
         users, ends = interaction[self.uid_field], interaction[self.config["HISTORY_END_FIELD"]]
-        rows, places = self._dataset.history.before(users, ends)
-        return rows, self._dataset.history.items[places]
+        rows, positions = self._dataset.history.before(users, ends)
+        return rows, self._dataset.history.items[positions]

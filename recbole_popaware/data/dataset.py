@@ -1,8 +1,7 @@
-"""RecBole's sequential data set, in exact time order and with every user's whole history at hand."""
+"""RecBole's sequential data set with every user's whole history at hand."""
 
 from __future__ import annotations
 
-from logging import getLogger
 from typing import Any
 
 import numpy as np
@@ -11,27 +10,25 @@ from recbole.data.interaction import Interaction
 from recbole.utils import set_color
 from torch import Tensor
 
-from recbole_popaware.data.atomic import AtomicDataset
-from recbole_popaware.data.evaluation import Log
+from recbole_popaware.data.ordered import OrderedDataset
 from recbole_popaware.data.parts import split_at_borders
 from recbole_popaware.data.rows import FieldNames, Rows, WindowFields
 from recbole_popaware.data.summary import summarize
-from recbole_popaware.data.targets import GradedPlays, GradedTargets
+from recbole_popaware.data.targets import GradedTargets
 from recbole_popaware.errors import UsageError
 from recbole_popaware.plays.history import PlayHistory
 
-logger = getLogger(__name__)
 
-
-class HistoryDataset(AtomicDataset):
+class HistoryDataset(OrderedDataset):
     """Stock's samples, cut on demand from plays that are stored once; differs from stock in what follows.
 
-    * Plays are ordered by user and time before RecBole rounds times to 128 seconds; plays at the same
-      time keep the order of the file.
-    * Only plays with a positive rating enter histories and training; without a rating all plays do.
     * ``inter_feat`` has one row per target and no list fields. Batches get ``item_id_list`` and the lists
-      of ``window_fields``; whoever else reads a list field finds a :class:`~.rows.WindowColumn`.
+      of ``window_fields``; whoever else reads a list field gets a :class:`~.rows.WindowColumn`.
     * ``split: {GTS: [...]}`` splits at borders in time; see :mod:`.parts`.
+
+    The life of one: files are read (:mod:`.atomic`); plays are put in order (:mod:`.ordered`); :meth:`build`
+    makes the store of histories and a row of each target (:mod:`.rows`), and splits the rows. The parts share
+    the store.
 
     Attributes:
         history: The positive plays of all users, or ``None`` with ``benchmark_filename`` (files split
@@ -43,14 +40,10 @@ class HistoryDataset(AtomicDataset):
     history: PlayHistory | None = None
     targets: GradedTargets | None = None
     training_plays: Tensor | None = None
-    _ratings: np.ndarray | None = None
-    _times: np.ndarray = np.empty(0)  # exact ones of all plays, until the rows are split
-    _log: Log
     _windows: WindowFields
 
     def __init__(self, config: Any) -> None:
         self.end_field: str = config["HISTORY_END_FIELD"]
-        self.rating_field: str = config["RATING_FIELD"]
         super().__init__(config)
 
     def __str__(self) -> str:
@@ -64,53 +57,6 @@ class HistoryDataset(AtomicDataset):
         lines = [f"{set_color(what, 'blue')}: {value}" for what, value in facts.items()]
         return "\n".join([set_color(self.dataset_name, "pink"), *lines])
 
-    @property
-    def splits_at_borders(self) -> bool:
-        """Whether the configuration asks for the global temporal split."""
-        return "GTS" in (self.config["eval_args"]["split"] or ())
-
-    def __getitem__(self, index: Any, join: bool = True) -> Any:
-        rows = super().__getitem__(index, join)
-        if self.history is not None:
-            rows.update(self.windows_of(rows))
-        return rows
-
-    def windows_of(self, rows: Any) -> Interaction:
-        """The fields about histories that batches hold, for rows with a user and an end."""
-        return Interaction(self._windows.cut(rows, self._served))
-
-    def stretches_of_rows(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Users with rows ``[U]``, and the places of their first and of their last target.
-
-        Raises:
-            UsageError: If a user's rows leave out plays in between, or there are no whole histories.
-        """
-        if self.history is None:
-            raise UsageError(
-                "train_targets: all needs whole histories, which files split beforehand "
-                "(benchmark_filename) do not hold; say --train_targets=next"
-            )
-        of_row, places = self.inter_feat[self.uid_field], self.inter_feat[self.end_field]
-        last = torch.full((self.user_num,), -1).scatter_reduce_(0, of_row, places, "amax")
-        first = torch.full((self.user_num,), len(self.history.items)).scatter_reduce_(
-            0, of_row, places, "amin"
-        )
-        users = torch.nonzero(last >= 0).squeeze(1)
-        first, last = first[users], last[users]
-        if not torch.equal(last - first + 1, torch.bincount(of_row)[users]):
-            raise UsageError(
-                f"train_targets: all needs training rows without gaps in time, but eval_args are "
-                f"{self.config['eval_args']}; say order: TO, or --train_targets=next"
-            )
-        return users, first, last
-
-    def copy(self, new_inter_feat: Any) -> HistoryDataset:
-        """Make a data set of other rows; differs from stock in that list fields stay readable."""
-        if self.history is not None:
-            new_inter_feat = Rows(new_inter_feat.interaction, self._windows)
-        part: HistoryDataset = super().copy(new_inter_feat)
-        return part
-
     def build(self) -> list[HistoryDataset]:
         """Split the rows; differs from stock by GTS, and in what becomes of this data set.
 
@@ -121,76 +67,37 @@ class HistoryDataset(AtomicDataset):
             Training, validation and test part.
         """
         parts = self._build_at_borders() if self.splits_at_borders else super().build()
-        for part in (self, *parts):
-            part._times = np.empty(0)
         self.inter_feat = parts[0].inter_feat
         return parts
 
     def _build_at_borders(self) -> list[HistoryDataset]:
-        if self.benchmark_filename_list is not None:
+        log = self.plays
+        if log is None:
             raise UsageError(
                 "GTS splits one .inter file, but benchmark_filename names files that are split already"
             )
         self._change_feat_format()
         self._drop_unused_col()
-        log = self._log
-        del self._log
         return split_at_borders(self, log)
-
-    def _grouped_index(self, group_by_list: np.ndarray) -> list[np.ndarray]:
-        # Stock's groups, by first appearance, without its loop over rows.
-        _, first, group = np.unique(group_by_list, return_index=True, return_inverse=True)
-        order = np.argsort(first[group], kind="stable")
-        sizes = np.bincount(group)[np.argsort(first)]
-        return np.split(order, np.cumsum(sizes)[:-1])
-
-    def _split_index_by_leave_one_out(
-        self, grouped_index: list[np.ndarray], leave_one_num: int
-    ) -> list[np.ndarray]:
-        # Stock's parts as arrays instead of lists of Python numbers, which take ten times the memory.
-        pieces: list[list[np.ndarray]] = [[] for _ in range(leave_one_num + 1)]
-        for index in grouped_index:
-            held_out = min(leave_one_num, len(index) - 1)
-            pieces[0].append(index[: len(index) - held_out])
-            for place in range(-held_out, 0):
-                pieces[place].append(index[[place]])
-        return [np.concatenate([np.empty(0, dtype=np.int64), *part]) for part in pieces]
-
-    def sort(self, by: str | list[str], ascending: bool | list[bool] = True) -> None:
-        """Sort the rows; differs from stock in that times are not rounded until they are split."""
-        if len(self._times) == 0 or by != self.time_field or ascending is not True:
-            super().sort(by, ascending)
-        else:
-            order = np.argsort(self._times[self.inter_feat[self.end_field].numpy()], kind="stable")
-            self.inter_feat._reindex(torch.from_numpy(order))
-
-    def item_plays(self) -> Tensor:
-        """Plays of each item in the training part, ``[n_items]``; a user's first play counts too."""
-        if self.training_plays is not None:
-            return self.training_plays
-        return torch.bincount(self._rows_and_first_plays()[self.iid_field], minlength=self.item_num)
-
-    def inter_matrix(self, form: str = "coo", value_field: str | None = None) -> Any:
-        """Sparse user by item matrix of all plays; differs from stock in where it finds first plays."""
-        plays = self._rows_and_first_plays()
-        return self._create_sparse_matrix(plays, self.uid_field, self.iid_field, form, value_field)
 
     def data_augmentation(self) -> None:
         """Make a row of each play that has a history; differs from stock in that no window is cut."""
+        log, self.plays = self.plays, None
+        if log is None:  # files split beforehand have their rows
+            return
         self._aug_presets()
-        plays = self.inter_feat.interaction
-        users = plays[self.uid_field].numpy()
+        plays, times = self.inter_feat.interaction, log.times[log.positive]
+        users, items = plays[self.uid_field].numpy(), plays[self.iid_field].numpy()
         targets = torch.from_numpy(np.flatnonzero(np.diff(users, prepend=-1) == 0))
         if len(targets) == 0:
             raise UsageError(
                 f"data set [{self.dataset_name}]: no user has two plays, so there is nothing to predict"
             )
-        items = plays[self.iid_field].numpy()
         in_hours = self.config["pps_age"] == "hours"
-        self.history = PlayHistory.from_sorted(users, items, self._times, self.user_num, in_hours)
+        self.history = PlayHistory.from_sorted(users, items, times, self.user_num, in_hours)
         self._windows = self._window_fields(self.history, plays)
         rows = {field: column[targets] for field, column in plays.items()}
-        self.inter_feat = Rows({**rows, self.end_field: targets}, self._windows)
+        self.inter_feat = Rows({**rows, self.end_field: targets}, self._windows, {self.time_field: times})
 
     def _window_fields(self, history: PlayHistory, plays: dict[str, Tensor]) -> WindowFields:
         suffix, fields = self.config["LIST_SUFFIX"], [field for field in plays if field != self.uid_field]
@@ -200,10 +107,77 @@ class HistoryDataset(AtomicDataset):
                 f"window_fields are {self.config['window_fields']}, but the plays of data set "
                 f"[{self.dataset_name}] have {', '.join(fields)}"
             )
-        self._served = [self.item_list_length_field, *(field + suffix for field in served)]
         columns = {field + suffix: plays[field] for field in fields}
         names = FieldNames(self.uid_field, self.end_field, self.item_list_length_field)
-        return WindowFields(history, columns, self.max_item_list_len, names)
+        served_lists = [self.item_list_length_field, *(field + suffix for field in served)]
+        return WindowFields(history, columns, self.max_item_list_len, names, served_lists)
+
+    def copy(self, new_inter_feat: Any) -> HistoryDataset:
+        """Make a data set of other rows; differs from stock in that list fields stay readable."""
+        if self.history is not None:
+            new_inter_feat = Rows(new_inter_feat.interaction, self._windows)
+        part: HistoryDataset = super().copy(new_inter_feat)
+        return part
+
+    def __getitem__(self, index: Any, join: bool = True) -> Any:
+        rows = super().__getitem__(index, join)
+        if self.history is not None:
+            rows.update(self.windows_of(rows))
+        return rows
+
+    def windows_of(self, rows: Any) -> Interaction:
+        """The fields about histories that batches hold, for rows with a user and an end."""
+        return Interaction(self._windows.cut(rows))
+
+    def target_ranges(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Find the targets of each user who has rows.
+
+        Returns:
+            Users ``[U]``, and the positions of their first and of their last target, ``[U]`` each.
+
+        Raises:
+            UsageError: If a user's rows leave out plays in between, or there are no whole histories.
+        """
+        if self.history is None:
+            raise UsageError(
+                "train_targets: all needs whole histories, which files split beforehand "
+                "(benchmark_filename) do not hold; say --train_targets=next"
+            )
+        of_row, ends = self.inter_feat[self.uid_field], self.inter_feat[self.end_field]
+        last = torch.full((self.user_num,), -1).scatter_reduce_(0, of_row, ends, "amax")
+        first = torch.full((self.user_num,), len(self.history.items)).scatter_reduce_(0, of_row, ends, "amin")
+        users = torch.nonzero(last >= 0).squeeze(1)
+        first, last = first[users], last[users]
+        if not torch.equal(last - first + 1, torch.bincount(of_row)[users]):
+            raise UsageError(
+                f"train_targets: all needs training rows without gaps in time, but eval_args are "
+                f"{self.config['eval_args']}; say order: TO, or --train_targets=next"
+            )
+        return users, first, last
+
+    def item_plays(self) -> Tensor:
+        """Plays of each item in the training part, ``[n_items]``; a user's first play counts too."""
+        if self.training_plays is not None:
+            return self.training_plays
+        return torch.bincount(self._rows_and_first_plays()[self.iid_field], minlength=self.item_num)
+
+    def inter_matrix(self, form: str = "coo", value_field: str | None = None) -> Any:
+        """Sparse user by item matrix of all plays; differs from stock in where it takes first plays from."""
+        plays = self._rows_and_first_plays()
+        return self._create_sparse_matrix(plays, self.uid_field, self.iid_field, form, value_field)
+
+    def _rows_and_first_plays(self) -> Interaction:
+        rows: Interaction = self.inter_feat
+        if self.history is None:
+            return rows
+        before = rows[self.end_field] - 1
+        first = before == self.history.starts[rows[self.uid_field]]
+        columns = {self.uid_field: torch.cat([rows[self.uid_field], rows[self.uid_field][first]])}
+        for field in rows:
+            values = self._windows.columns.get(field + self.config["LIST_SUFFIX"])
+            if values is not None:
+                columns[field] = torch.cat([rows[field], values[before[first]]])
+        return Interaction(columns)
 
     def replace_history(self, history: PlayHistory) -> None:
         """Cut windows from other plays from now on; the rows that are there no longer fit.
@@ -213,11 +187,8 @@ class HistoryDataset(AtomicDataset):
         """
         if set(self.config["window_fields"]) - {self.iid_field}:
             raise UsageError(f"new histories hold no windows of {self.config['window_fields']}")
-        list_field = self.iid_field + self.config["LIST_SUFFIX"]
-        names = FieldNames(self.uid_field, self.end_field, self.item_list_length_field)
-        self.history = history
-        self._windows = WindowFields(history, {list_field: history.items}, self.max_item_list_len, names)
-        self._served = [self.item_list_length_field, list_field]
+        columns = {self.iid_field + self.config["LIST_SUFFIX"]: history.items}
+        self.history, self._windows = history, self._windows._replace(history=history, columns=columns)
 
     def latest_rows(self, users: Tensor) -> Interaction:
         """Rows of users ``[B]`` that come after all their plays, with windows, and padding for the target.
@@ -233,60 +204,4 @@ class HistoryDataset(AtomicDataset):
         ends = self.history.starts[users + 1]
         # RecBole's CPR models compute a loss when they score, and so read a target.
         rows = {self.uid_field: users, self.iid_field: torch.zeros_like(users), self.end_field: ends}
-        return Interaction({**rows, **self._windows.cut(rows, self._served)})
-
-    def _rows_and_first_plays(self) -> Interaction:
-        rows: Interaction = self.inter_feat
-        if self.history is None:
-            return rows
-        before = rows[self.end_field] - 1
-        first = before == self.history.starts[rows[self.uid_field]]
-        columns = {self.uid_field: torch.cat([rows[self.uid_field], rows[self.uid_field][first]])}
-        for field in rows:
-            values = self._windows.columns.get(field + self.config["LIST_SUFFIX"])
-            if values is not None:
-                columns[field] = torch.cat([rows[field], values[before[first]]])
-        return Interaction(columns)
-
-    def _filter_by_field_value(self) -> None:
-        super()._filter_by_field_value()
-        if self.rating_field not in self.inter_feat:
-            return
-        negative = self.inter_feat[self.rating_field] <= 0
-        if not negative.any():
-            return
-        fate = "are graded targets only"
-        if not self.splits_at_borders:
-            fate = "are left out, as this split has no graded targets"
-            self.inter_feat = self.inter_feat[~negative]
-        logger.info("%d plays with a rating of 0 or less %s", negative.sum(), fate)
-
-    def _fill_nan(self) -> None:
-        frame = self.inter_feat
-        if self.benchmark_filename_list is None and self.rating_field in frame:
-            # A play without a rating is a play, whatever the mean; and normalising must not change signs.
-            self.inter_feat = frame.assign(**{self.rating_field: frame[self.rating_field].fillna(1.0)})
-            if self.splits_at_borders:
-                self._ratings = self.inter_feat[self.rating_field].to_numpy(copy=True)
-        super()._fill_nan()
-
-    def _change_feat_format(self) -> None:
-        if self.benchmark_filename_list is None:
-            self._order_plays()
-        super()._change_feat_format()
-
-    def _order_plays(self) -> None:
-        users, times = (self.inter_feat[field].to_numpy() for field in (self.uid_field, self.time_field))
-        order = np.lexsort((times, users))  # ties keep the order of the file
-        self.inter_feat, self._times = self.inter_feat.iloc[order], times[order]
-        if self.splits_at_borders:
-            self._set_negative_plays_apart(order)
-
-    def _set_negative_plays_apart(self, order: np.ndarray) -> None:
-        frame, times = self.inter_feat, self._times
-        ratings = np.ones(len(frame)) if self._ratings is None else self._ratings[order]
-        users, items = (frame[field].to_numpy() for field in (self.uid_field, self.iid_field))
-        self._log, self._ratings = Log(GradedPlays(users, items, ratings), times), None
-        positive = ratings > 0
-        if not positive.all():
-            self.inter_feat, self._times = frame[positive], times[positive]
+        return Interaction({**rows, **self._windows.cut(rows)})

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from recbole_popaware.data.targets import GradedPlays, GradedTargets, choose, grade
+from recbole_popaware.data.targets import Gains, GradedTargets, choose, grade
 from recbole_popaware.data.temporal_split import VALID, SplitRules, TemporalSplit
-
-
-class Log(NamedTuple):
-    """All plays of a log, by user and then by time.
-
-    Attributes:
-        plays: ``[P]`` users, items and ratings.
-        times: ``[P]`` time of each play.
-    """
-
-    plays: GradedPlays
-    times: np.ndarray
+from recbole_popaware.plays.ordered import OrderedPlays
 
 
 @dataclass(frozen=True)
@@ -28,10 +16,10 @@ class EvaluationRows:
     """One row a user.
 
     Attributes:
-        users: ``[U]`` the users, in ascending order.
-        ends: ``[U]`` where the history of each ends, as a place among the positive plays of the log.
+        users: ``[B]`` the users, in ascending order.
+        ends: ``[B]`` where the history of each ends, as a position among the positive plays of the log.
         targets: What is to be predicted.
-        left_out: Number of users left out, by reason; a user counts for the first reason that holds.
+        left_out: Number of users left out, by reason; a user counts for the first reason that applies.
     """
 
     users: np.ndarray
@@ -55,57 +43,58 @@ class EvaluationRules:
     only_new: bool = False
 
 
-def evaluation_rows(log: Log, split: TemporalSplit, part: int, rules: EvaluationRules) -> EvaluationRows:
-    """Find the users of a part, their histories and their targets.
+def evaluation_rows(
+    plays: OrderedPlays, split: TemporalSplit, part: int, rules: EvaluationRules
+) -> EvaluationRows:
+    """Choose the users of a part, their histories and their targets.
 
     A user needs a positive play before the part's border and a positive target in the part. Under
     ``kept_users: eligible`` a user whose positive targets were all disliked later stays, with gains of 0,
     since the published program counts such a user as a miss.
 
     Args:
-        log: The plays.
-        split: Where they belong.
+        plays: The log.
+        split: Where its plays belong.
         part: VALID or TEST.
         rules: What counts.
     """
-    n_users = len(split.kept)
-    positive = log.plays.ratings > 0
     border = split.borders.valid if part == VALID else split.borders.test
-    past = log.plays.at(positive & (log.times < border))
-    entries = _targets(log.plays.at(split.part == part), past, rules)
+    positive = plays.positive
+    past = positive & (plays.times < border)
+    gains = _gains(plays, split.part == part, past, rules)
 
-    def among(users: np.ndarray) -> np.ndarray:
-        return np.bincount(users, minlength=n_users) > 0
+    def count(users: np.ndarray) -> np.ndarray:
+        return np.bincount(users, minlength=len(split.kept))
 
-    listed, has_target, has_history = among(log.plays.users), among(entries.users), among(past.users)
+    listed, has_target, n_past = count(plays.users) > 0, count(gains.users) > 0, count(plays.users[past])
     drawn = split.validated if part == VALID and rules.split.valid_users is not None else split.kept
     left_out = {
         "not eligible": listed & ~split.kept,
         "not drawn for validation": split.kept & ~drawn,
         "without a positive target": drawn & ~has_target,
-        "without a history": drawn & has_target & ~has_history,
+        "without a history": drawn & has_target & (n_past == 0),
     }
-    users = np.flatnonzero(drawn & has_target & has_history)
-    starts = np.searchsorted(log.plays.users[positive], users)
-    ends = starts + np.bincount(past.users, minlength=n_users)[users]
-    counts = {reason: int(who.sum()) for reason, who in left_out.items() if who.any()}
-    return EvaluationRows(users, ends, GradedTargets.of_users(entries, users), counts)
+    users = np.flatnonzero(drawn & has_target & (n_past > 0))
+    ends = np.searchsorted(plays.users[positive], users) + n_past[users]
+    n_left_out = {reason: int(who.sum()) for reason, who in left_out.items() if who.any()}
+    return EvaluationRows(users, ends, GradedTargets.of_users(gains, users), n_left_out)
 
 
-def _targets(plays: GradedPlays, past: GradedPlays, rules: EvaluationRules) -> GradedPlays:
-    plays = choose(plays, rules.targets)
-    entries = grade(plays)
+def _gains(plays: OrderedPlays, in_part: np.ndarray, past: np.ndarray, rules: EvaluationRules) -> Gains:
+    """Gains of the targets among the plays of a part, given the plays before its border."""
+    candidates = choose(plays.at(in_part), rules.targets)
+    gains = grade(candidates)
     if rules.only_new:
-        entries = entries.at(~_stands_in(entries, past))
-    counts = entries.ratings > 0
+        gains = gains.at(~_played(gains, plays.at(past)))
+    counts = gains.gains > 0
     if rules.split.kept_users == "eligible":
-        unrewarded = ~np.isin(entries.users, entries.users[counts])
-        counts |= unrewarded & _stands_in(entries, plays.at(plays.ratings > 0))
-    return entries.at(counts)
+        unrewarded = ~np.isin(gains.users, gains.users[counts])
+        counts |= unrewarded & _played(gains, candidates.at(candidates.positive))
+    return gains.at(counts)
 
 
-def _stands_in(entries: GradedPlays, plays: GradedPlays) -> np.ndarray:
-    """Whether each entry's user and item stand among some plays, ``[T]``."""
-    width = 1 + max(entries.items.max(initial=0), plays.items.max(initial=0))
-    found: np.ndarray = np.isin(entries.users * width + entries.items, plays.users * width + plays.items)
-    return found
+def _played(gains: Gains, plays: OrderedPlays) -> np.ndarray:
+    """Whether each entry's item is among its user's plays, ``[D]``."""
+    width = 1 + max(gains.items.max(initial=0), plays.items.max(initial=0))
+    played: np.ndarray = np.isin(gains.users * width + gains.items, plays.users * width + plays.items)
+    return played

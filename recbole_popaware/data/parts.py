@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from recbole.data.interaction import Interaction
 
-from recbole_popaware.data.evaluation import EvaluationRules, Log, evaluation_rows
+from recbole_popaware.data.evaluation import EvaluationRules, evaluation_rows
 from recbole_popaware.data.temporal_split import (
     TEST,
     TRAIN,
@@ -18,31 +18,24 @@ from recbole_popaware.data.temporal_split import (
     TemporalSplit,
     split_by_time,
 )
+from recbole_popaware.plays.ordered import OrderedPlays
 
 logger = getLogger(__name__)
 
 
-def split_at_borders(dataset: Any, log: Log) -> list[Any]:
+def split_at_borders(dataset: Any, log: OrderedPlays) -> list[Any]:
     """Split at borders in time: training rows as stock has them, then one row per evaluated user.
 
     Args:
         dataset: A :class:`~.dataset.HistoryDataset` with a row for every play that has a history.
-        log: All plays, negative ones too, in the order of its history.
+        log: All its plays, negative ones too.
 
     Returns:
         Its training, validation and test part.
     """
-    config = dataset.config
-    rules = SplitRules(
-        shares=tuple(config["eval_args"]["split"]["GTS"]),
-        kept_users=config["kept_users"],
-        train_until=config["train_until"],
-        valid_users=config["valid_users"],
-        hold_out_last=config["hold_out_last"],
-    )
-    positive = log.plays.ratings > 0
-    plays = Plays(log.plays.users, log.times, positive)
-    split = split_by_time(plays, rules, dataset.field2id_token[dataset.uid_field])
+    config, rules = dataset.config, _split_rules(dataset.config)
+    positive, names = log.positive, dataset.field2id_token[dataset.uid_field]
+    split = split_by_time(Plays(log.users, log.times, positive), rules, names)
     logger.info("GTS: validation from time %s, test from time %s", *split.borders)
 
     in_training = torch.from_numpy(split.part[positive] == TRAIN)
@@ -51,7 +44,7 @@ def split_at_borders(dataset: Any, log: Log) -> list[Any]:
     train = dataset.copy(rows[kept])
     popular = in_training
     if config["popularity_until"] == "test":
-        before_test = split.kept[log.plays.users] & (log.times < split.borders.test)
+        before_test = split.kept[log.users] & (log.times < split.borders.test)
         popular = torch.from_numpy(before_test[positive])
     train.training_plays = torch.bincount(dataset.history.items[popular], minlength=dataset.item_num)
     logger.info("GTS training: %d rows of %d plays", len(kept), in_training.sum())
@@ -60,20 +53,32 @@ def split_at_borders(dataset: Any, log: Log) -> list[Any]:
     return [train, *(_evaluation_part(dataset, log, split, part, of_targets) for part in (VALID, TEST))]
 
 
-def _evaluation_part(dataset: Any, log: Log, split: TemporalSplit, part: int, rules: EvaluationRules) -> Any:
-    found = evaluation_rows(log, split, part, rules)
+def _split_rules(config: Any) -> SplitRules:
+    return SplitRules(
+        shares=tuple(config["eval_args"]["split"]["GTS"]),
+        kept_users=config["kept_users"],
+        train_until=config["train_until"],
+        valid_users=config["valid_users"],
+        hold_out_last=config["hold_out_last"],
+    )
+
+
+def _evaluation_part(
+    dataset: Any, log: OrderedPlays, split: TemporalSplit, part: int, rules: EvaluationRules
+) -> Any:
+    chosen = evaluation_rows(log, split, part, rules)
     logger.info(
         "GTS %s: %d users with %d targets; left out: %s",
         "validation" if part == VALID else "test",
-        len(found.users),
-        len(found.targets.items),
-        ", ".join(f"{count} users {reason}" for reason, count in found.left_out.items()) or "nobody",
+        len(chosen.users),
+        len(chosen.targets.items),
+        ", ".join(f"{count} users {reason}" for reason, count in chosen.left_out.items()) or "nobody",
     )
     rows = {
-        dataset.uid_field: torch.from_numpy(found.users),
-        dataset.iid_field: found.targets.items[found.targets.starts[:-1]],  # the next one
-        dataset.end_field: torch.from_numpy(found.ends),
+        dataset.uid_field: torch.from_numpy(chosen.users),
+        dataset.iid_field: chosen.targets.items[chosen.targets.starts[:-1]],  # the next one
+        dataset.end_field: torch.from_numpy(chosen.ends),
     }
     built = dataset.copy(Interaction(rows))
-    built.targets = found.targets
+    built.targets = chosen.targets
     return built

@@ -22,7 +22,7 @@ _ARROW_TYPES = {
 TYPES = tuple(_ARROW_TYPES)
 
 LARGEST = 1e19
-"""Numbers beyond plus or minus this are refused: models compute in 32 bits, which hold its square."""
+"""Numbers beyond plus or minus this are refused: models compute in 32 bits, and its square has to fit."""
 
 _RANGE = f"number between -{LARGEST:g} and {LARGEST:g}"
 _LONGEST_LINE = 1 << 20  # also what Arrow reads at once, which no line may exceed
@@ -85,12 +85,12 @@ def read_columns(
         path: The file.
         fields: Its header, from :func:`read_header`.
         keep: Names of the columns to read.
-        separator: What stands between two columns, one character.
+        separator: What separates two columns, one character.
         encoding: Text encoding.
 
     Returns:
         One column a field: float64 for ``float``, categories for ``token`` (each distinct token is held
-        once), text otherwise; empty places are missing.
+        once), text otherwise; empty fields are missing.
 
     Raises:
         UsageError: If there are no rows, a line has too few or too many columns, a value is not of its

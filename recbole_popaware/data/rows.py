@@ -14,7 +14,7 @@ from recbole_popaware.plays.history import PlayHistory
 
 
 class FieldNames(NamedTuple):
-    """What RecBole calls a row's user, the place where its history ends, and the length of its window."""
+    """What RecBole calls a row's user, the position where its history ends, and the length of its window."""
 
     user: str
     end: str
@@ -27,37 +27,39 @@ class WindowFields(NamedTuple):
     Attributes:
         history: The plays.
         columns: ``[P, ...]`` values of every play, by the name of the list field.
-        length: Places of a window.
+        length: L, the length of a window.
         names: Names of three fields.
+        served: The fields that batches get.
     """
 
     history: PlayHistory
     columns: dict[str, Tensor]
     length: int
     names: FieldNames
+    served: list[str]
 
     def can_cut(self, field: str) -> bool:
         """Whether a field is one of these."""
         return field in self.columns or field == self.names.length
 
-    def cut(self, rows: Any, fields: Iterable[str]) -> dict[str, Tensor]:
+    def cut(self, rows: Any, fields: Iterable[str] | None = None) -> dict[str, Tensor]:
         """Cut windows for rows ``[B]``.
 
         Args:
-            rows: What holds the users and ends of the rows.
-            fields: List fields, or the field of the windows' lengths.
+            rows: Something with the users and ends of the rows by name.
+            fields: List fields, or the field of the windows' lengths; ``None``: those that batches get.
 
         Returns:
-            ``[B, length, ...]`` for each list field, 0 where there is no play; ``[B]`` for the lengths.
+            ``[B, L, ...]`` for each list field, 0 where there is no play; ``[B]`` for the lengths.
         """
         users, ends = rows[self.names.user], rows[self.names.end]
-        places, inside = self.history.window(users.reshape(-1), ends.reshape(-1), self.length)
+        positions, inside = self.history.window(users.reshape(-1), ends.reshape(-1), self.length)
         windows = {}
-        for field in fields:
+        for field in self.served if fields is None else fields:
             if field == self.names.length:
                 windows[field] = inside.sum(dim=1).reshape(users.shape)
             else:
-                values = self.columns[field][places]
+                values = self.columns[field][positions]
                 played = inside.reshape(*inside.shape, *[1] * (values.dim() - 2))
                 windows[field] = values.where(played, 0).reshape(*users.shape, *values.shape[1:])
         return windows
@@ -79,11 +81,27 @@ class Rows(Interaction):
     """Differs from stock in that fields about histories are not kept but read as :class:`WindowColumn`.
 
     Slices of rows are plain Interactions, without those fields.
+
+    Args:
+        columns: ``[R]`` values of each field.
+        windows: How to cut the fields about histories.
+        exact: ``[P]`` exact values of every play, by field, of fields that RecBole rounds: rows are sorted by
+            these. Whoever splits the rows need not pass them on.
     """
 
-    def __init__(self, columns: dict[str, Tensor], windows: WindowFields) -> None:
+    def __init__(
+        self, columns: dict[str, Tensor], windows: WindowFields, exact: dict[str, np.ndarray] | None = None
+    ) -> None:
         super().__init__(columns)
-        self.windows = windows
+        self.windows, self.exact = windows, exact or {}
+
+    def sort(self, by: str | list[str], ascending: bool | list[bool] = True) -> None:
+        """Sort the rows in place; differs from stock in the order by exact values, where they are known."""
+        if isinstance(by, str) and by in self.exact and ascending is True:
+            values = self.exact[by][self[self.windows.names.end].numpy()]
+            self._reindex(torch.from_numpy(np.argsort(values, kind="stable")))
+        else:
+            super().sort(by, ascending)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, str):

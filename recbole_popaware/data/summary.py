@@ -1,4 +1,4 @@
-"""What a data set holds, in a few numbers for the log."""
+"""What is in a data set, in a few numbers for the log."""
 
 from __future__ import annotations
 

@@ -8,27 +8,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recbole_popaware.plays.ragged import stretches
+from recbole_popaware.plays.ordered import OrderedPlays
+from recbole_popaware.plays.ragged import ranges
 
 TARGETS = ("all", "next", "last")
 
 
-class GradedPlays(NamedTuple):
-    """Plays with their ratings, by user and then by time.
+class Gains(NamedTuple):
+    """Distinct items of users with a gain each, by user.
 
     Attributes:
-        users: ``[T]`` user of each play.
-        items: ``[T]`` its item.
-        ratings: ``[T]`` its graded value: like 2, play 1, skip -1, dislike -2.
+        users: ``[D]`` user of each entry.
+        items: ``[D]`` its item.
+        gains: ``[D]`` graded relevance of the item for the user, 0 or more.
     """
 
     users: np.ndarray
     items: np.ndarray
-    ratings: np.ndarray
+    gains: np.ndarray
 
-    def at(self, places: np.ndarray) -> GradedPlays:
-        """The plays at some places, or where a mask holds."""
-        return GradedPlays(*(column[places] for column in self))
+    def at(self, index: np.ndarray) -> Gains:
+        """The entries at some indices, or those that a mask ``[D]`` chooses."""
+        return Gains(*(column[index] for column in self))
 
 
 class GradedTargets(NamedTuple):
@@ -37,7 +38,7 @@ class GradedTargets(NamedTuple):
     Attributes:
         items: ``[T]`` items, row by row in order of their first play.
         gains: ``[T]`` graded relevance of each.
-        starts: ``[U + 1]`` place of each row's first target; row r holds ``starts[r]:starts[r + 1]``.
+        starts: ``[R + 1]`` offset of each row's first target; row r has ``starts[r]:starts[r + 1]``.
     """
 
     items: Tensor
@@ -45,39 +46,39 @@ class GradedTargets(NamedTuple):
     starts: Tensor
 
     @classmethod
-    def of_users(cls, graded: GradedPlays, users: np.ndarray) -> GradedTargets:
+    def of_users(cls, gains: Gains, users: np.ndarray) -> GradedTargets:
         """Take the entries of some users, in ascending order, as rows; users without any are empty."""
-        first = np.searchsorted(graded.users, users)
-        sizes = np.searchsorted(graded.users, users, side="right") - first
-        taken = graded.at(np.isin(graded.users, users))
+        first = np.searchsorted(gains.users, users)
+        sizes = np.searchsorted(gains.users, users, side="right") - first
+        taken = gains.at(np.isin(gains.users, users))
         return cls(
             torch.from_numpy(np.asarray(taken.items, dtype=np.int64)),
-            torch.from_numpy(np.asarray(taken.ratings, dtype=np.float32)),
+            torch.from_numpy(np.asarray(taken.gains, dtype=np.float32)),
             torch.from_numpy(np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)),
         )
 
     def of_rows(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Find the targets of some rows ``[B]``: number in the batch ``[N]`` and flat place ``[N]``."""
-        return stretches(self.starts[rows], self.starts[rows + 1])
+        """Find the targets of some rows ``[B]``: index in the batch ``[T]`` and position ``[T]``."""
+        return ranges(self.starts[rows], self.starts[rows + 1])
 
 
-def choose(plays: GradedPlays, targets: str) -> GradedPlays:
+def choose(plays: OrderedPlays, targets: str) -> OrderedPlays:
     """Keep the plays that are targets: ``all``, or each user's ``next`` or ``last`` positive play."""
     if targets == "all":
         return plays
-    plays = plays.at(plays.ratings > 0)
+    plays = plays.at(plays.positive)
     side = {"prepend": -1} if targets == "next" else {"append": -1}
     return plays.at(np.diff(plays.users, **side) != 0)
 
 
-def grade(plays: GradedPlays) -> GradedPlays:
+def grade(plays: OrderedPlays) -> Gains:
     """Give each distinct item of each user its gain.
 
     Likes and dislikes (a rating beyond 1 or -1) override plays and skips; within a kind the latest wins;
     negative gains become 0 (the published program of arXiv 2409.04329).
 
     Returns:
-        One entry a user and item, by user and first play, with the gain in place of the rating.
+        One entry a user and item, by user and first play.
     """
     n = len(plays.users)
     order = np.lexsort((np.arange(n), plays.items, plays.users))
@@ -87,5 +88,4 @@ def grade(plays: GradedPlays) -> GradedPlays:
     weight = np.arange(n) + n * judged  # the latest of the stronger kind weighs most
     decisive = np.maximum.reduceat(weight, opens) % n if n else opens
     gains = np.maximum(plays.ratings[order][decisive], 0)
-    entries = GradedPlays(users[opens], items[opens], gains)
-    return entries.at(np.argsort(order[opens]))
+    return Gains(users[opens], items[opens], gains).at(np.argsort(order[opens]))

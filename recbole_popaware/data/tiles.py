@@ -13,9 +13,9 @@ class Tiles(NamedTuple):
 
     Attributes:
         users: ``[W]`` number of the user.
-        ends: ``[W]`` place of each window's newest target; its inputs are the plays before.
-        lasts: ``[W]`` place of the user's last target.
-        targets: ``[W]`` how many of the newest places have a target of their own; the places before them
+        ends: ``[W]`` position of each window's newest target; its inputs are the plays before.
+        lasts: ``[W]`` position of the user's last target.
+        targets: ``[W]`` how many of the newest inputs have a target of their own; the inputs before them
             are context, whose targets belong to the next window.
     """
 
@@ -28,12 +28,12 @@ class Tiles(NamedTuple):
 def lay_tiles(first: Tensor, last: Tensor, length: int, generator: torch.Generator | None = None) -> Tiles:
     """Cover the targets ``first[u]`` to ``last[u]`` of each user.
 
-    A user with more than ``length`` targets has the newest window hold a random number of them, so that the
-    other windows begin elsewhere each time; it is filled up with context. One window serves all others.
+    Of a user with more than ``length`` targets the newest window has a random number of them, so that the
+    other windows begin elsewhere each time; it is filled up with context. Other users have one window.
 
     Args:
-        first: ``[U]`` place of the first target.
-        last: ``[U]`` place of the last target, not before the first.
+        first: ``[U]`` position of the first target.
+        last: ``[U]`` position of the last target, not before the first.
         length: L, the most targets of a window.
         generator: Source of the random numbers.
     """
@@ -56,8 +56,8 @@ def draw_tiles(first: Tensor, last: Tensor, length: int, generator: torch.Genera
     alike in training, however much they play.
 
     Args:
-        first: ``[U]`` index of the first target.
-        last: ``[U]`` index of the last target, not before the first.
+        first: ``[U]`` position of the first target.
+        last: ``[U]`` position of the last target, not before the first.
         length: L, the most targets of a window.
         generator: Source of the random numbers.
     """

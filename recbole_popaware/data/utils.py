@@ -56,7 +56,7 @@ def data_preparation(config: Any, dataset: Any) -> tuple[Any, Any, Any]:
     """Split the data and make their loaders; RecBole's ``data_preparation`` without its files.
 
     Stock would first unpickle loaders that it finds on the disk. Besides, the loaders are ours where every
-    place is a target, and under GTS.
+    position is a target, and under GTS.
 
     Returns:
         Loaders of the training, the validation and the test part.

@@ -26,7 +26,7 @@ class PopAwareCollector(recbole.evaluator.Collector):
     """RecBole's collector; differs from stock in what follows.
 
     * Equal scores have a fixed order, by item id, for stock's ranking measures too.
-    * Hits are found by search: no [B, n_items] matrix of integers.
+    * Hits come from a search: no [B, n_items] matrix of integers.
     * It knows gains of the targets, and the user's plays of what is recommended.
     * Where there are several processes, each hands over what all of them collected.
     """
@@ -39,10 +39,10 @@ class PopAwareCollector(recbole.evaluator.Collector):
         self._ours = bool(config["save_per_user"]) or any(self.register.need(key) for key in _OURS)
         self._history: PlayHistory | None = None
         self._of_training: set[str] = set()
-        self.n_rows = 0  # of the data being evaluated; told where there are several processes
+        self.n_rows = 0  # of the data being evaluated; set by the trainer where there are several processes
 
     def data_collect(self, train_data: Any) -> None:
-        """Note the training data's histories; they hold every play, and each row its own end."""
+        """Note the training data's store of histories, which has every play of all parts."""
         super().data_collect(train_data)
         self._history = getattr(train_data.dataset, "history", None)
         self._of_training = set(self.data_struct._data_dict)
@@ -115,18 +115,15 @@ class PopAwareCollector(recbole.evaluator.Collector):
         items, gains = targets
         users = interaction[self.config["USER_ID_FIELD"]].cpu()
         ends = interaction[self.config["HISTORY_END_FIELD"]].cpu()
-        rows, places = self._history.before(users, ends)
-        played = (rows * n_items + self._history.items[places]).to(top.device)
-        played, plays = torch.unique(played, return_counts=True)
-        target_keys = row_keys(items, n_items)
-        repeated = look_up_keys(target_keys, played, plays) > 0
-        known, order = target_keys.flatten().sort()
+        counts = self._history.counts(users, ends, n_items, device=top.device)
+        repeated = counts.of_items(items) > 0
+        known, order = row_keys(items, n_items).flatten().sort()
         k, real = top.size(1), gains > 0
         collected = {
             "rec.gains": look_up_keys(row_keys(top, n_items), known, gains.flatten()[order]),
-            "rec.plays": look_up_keys(row_keys(top, n_items), played, plays),
+            "rec.plays": counts.of_items(top),
             "data.users": users,
-            "data.history_plays": torch.bincount(rows, minlength=len(top)),
+            "data.history_plays": counts.total(len(top)),
             "data.targets": real.sum(dim=1),
             "data.repeat_targets": (real & repeated).sum(dim=1),
             "data.ideal": ideal_gains(gains, k),

@@ -57,5 +57,5 @@ def _values(metric: Any, collected: Any) -> np.ndarray | None:
         return metric.per_user(collected)
     if not isinstance(metric, TopkMetric) or "rec.topk" not in metric.metric_need:
         return None
-    given = metric.used_info(collected)
-    return np.asarray(metric.metric_info(*given[: len(inspect.signature(metric.metric_info).parameters)]))
+    arrays = metric.used_info(collected)
+    return np.asarray(metric.metric_info(*arrays[: len(inspect.signature(metric.metric_info).parameters)]))

@@ -34,13 +34,21 @@ def graded_ndcg(gains: Array, ideal: Array) -> Array:
 
 
 def recall(hits: Array, n_targets: Array) -> Array:
-    """Share of the targets found: ``hits`` ``[users, K]`` over ``n_targets`` ``[users]``, ``nan`` for 0."""
-    found = np.cumsum(hits, axis=1, dtype=np.float64)
-    return _divide(found, np.broadcast_to(n_targets[:, None], found.shape))
+    """Share of the targets that are recommended.
+
+    Args:
+        hits: ``[users, K]`` whether each recommended item is a target.
+        n_targets: ``[users]`` how many targets there are.
+
+    Returns:
+        ``[users, K]``; ``nan`` for users without a target.
+    """
+    n_hits = np.cumsum(hits, axis=1, dtype=np.float64)
+    return _divide(n_hits, np.broadcast_to(n_targets[:, None], n_hits.shape))
 
 
 def share(flags: Array) -> Array:
-    """Share of the list for which a flag ``[users, K]`` holds."""
+    """Share of the list for which a flag ``[users, K]`` is set."""
     return np.cumsum(flags, axis=1) / np.arange(1, flags.shape[1] + 1)
 
 

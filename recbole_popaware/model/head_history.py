@@ -1,4 +1,7 @@
-"""The plays that a head counts: those of the windows in a batch, or the users' whole histories."""
+"""The plays that a head counts: those of the windows in a batch, or the users' whole histories.
+
+``docs/glossary.md`` lists the shape letters.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from torch import Tensor
 
 from recbole_popaware.plays.history import PlayHistory
 from recbole_popaware.plays.play_index import PlayIndex, Queries
+from recbole_popaware.plays.ragged import from_zero
 
 
 class Windows(NamedTuple):
@@ -63,7 +67,7 @@ class HeadHistory(NamedTuple):
         reach = None if limit is None else limit + length
         rows, index = store.before(windows.users, windows.ends, reach)
         sizes = torch.bincount(rows, minlength=len(windows.lengths))
-        starts = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
+        starts = from_zero(sizes.cumsum(0))
         first = starts[1:] - windows.lengths
         positions = torch.arange(length, device=first.device)
         inside = positions < windows.lengths.unsqueeze(1)

@@ -1,4 +1,7 @@
-"""Every play of every user, stored once, from which any row's history or window can be cut."""
+"""Every play of every user, stored once, from which any row's history or window can be cut.
+
+``docs/glossary.md`` lists the shape letters.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recbole_popaware.plays.ragged import stretches
+from recbole_popaware.plays.counts import ItemCounts
+from recbole_popaware.plays.ragged import ranges
 
 
 class PlayHistory(NamedTuple):
@@ -17,7 +21,7 @@ class PlayHistory(NamedTuple):
     Attributes:
         items: ``[P]`` item of each play.
         recency: ``[P]`` rank of the play's time among its user's times, from 0; equal times, equal rank.
-        starts: ``[n_users + 1]`` place of each user's first play; user u holds ``starts[u]:starts[u + 1]``.
+        starts: ``[n_users + 1]`` offset of each user's first play; user u has ``starts[u]:starts[u + 1]``.
         times: ``[P]`` time of each play in seconds, where a model asks for it (``pps_age: hours``).
     """
 
@@ -53,17 +57,17 @@ class PlayHistory(NamedTuple):
 
         Args:
             users: ``[B]`` user of each row.
-            ends: ``[B]`` place in the flat arrays before which the history ends: the row's target, or the
-                user's first play after a border (where the next user starts, if there is none).
+            ends: ``[B]`` position before which the history ends: the row's target, or the user's first play
+                after a border (where the next user's plays begin, if there is none).
             length: Keep only that many newest plays; ``None`` keeps all.
 
         Returns:
-            Row number ``[T]`` and place in the flat arrays ``[T]`` of every play, by row and time.
+            Row ``[E]`` and position ``[E]`` of every play, by row and time.
         """
         first = self.starts[users]
         if length is not None:
             first = torch.maximum(first, ends - length)
-        return stretches(first, ends)
+        return ranges(first, ends)
 
     def window(self, users: Tensor, ends: Tensor, length: int) -> tuple[Tensor, Tensor]:
         """Find the newest plays of each row's history, in rows of equal length.
@@ -71,13 +75,34 @@ class PlayHistory(NamedTuple):
         Args:
             users: ``[B]`` user of each row.
             ends: ``[B]`` as in :meth:`before`.
-            length: L, the places of a window.
+            length: L, the length of a window.
 
         Returns:
-            Places in the flat arrays ``[B, L]``, oldest play first, and whether a play stands there
-            ``[B, L]``; the places after a short history are no plays and point anywhere.
+            Positions ``[B, L]``, oldest play first, and which of them are plays ``[B, L]``; those behind a
+            short history are not, and may be any.
         """
         first = torch.maximum(self.starts[users], ends - length)
-        places = first.unsqueeze(1) + torch.arange(length, device=first.device)
-        inside = places < ends.unsqueeze(1)
-        return places.clamp_(max=len(self.items) - 1), inside
+        positions = first.unsqueeze(1) + torch.arange(length, device=first.device)
+        inside = positions < ends.unsqueeze(1)
+        return positions.clamp_(max=len(self.items) - 1), inside
+
+    def counts(
+        self,
+        users: Tensor,
+        ends: Tensor,
+        n_items: int,
+        length: int | None = None,
+        device: torch.device | None = None,
+    ) -> ItemCounts:
+        """Count how often each row's history has each item.
+
+        Args:
+            users: ``[B]`` user of each row.
+            ends: ``[B]`` as in :meth:`before`.
+            n_items: Size of the catalogue with the padding id 0.
+            length: Count only that many newest plays; ``None`` counts all.
+            device: Where to count; ``None``: where the store is.
+        """
+        rows, positions = self.before(users, ends, length)
+        keys = rows * n_items + self.items[positions]
+        return ItemCounts.of(keys.to(device), positions.to(device), n_items)

@@ -1,10 +1,12 @@
 """Find how often, and when, an item was played before a point in a history, by sorted search.
 
-A *row* is one history: a window of a batch, or everything that a user ever played. Rows stand one after
-the other in flat arrays, so that a play's *place* there says both its row and its time. A *query* asks about
-one row up to a place: the window's end, or any position inside it when each position has a target.
+A *row* is one history: a window of a batch, or everything that a user ever played. Rows follow one another
+in flat arrays, so that a play's *position* there says both its row and its time. A *query* asks about one row
+up to a position: the window's end, or any position inside it when each position has a target.
 
 Item ids run from 1 to ``n_items - 1``; padding (0), mask tokens and other ids never count.
+``docs/glossary.md`` lists the shape letters; here P counts the positions of all rows, C the plays among them
+and A the plays of some hits.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from recbole_popaware.plays.ragged import stretches
+from recbole_popaware.plays.ragged import from_zero, ranges
 
 SEARCHED_AT_ONCE = 1 << 18  # candidates in one search: keeps its temporary arrays within a few MB
 
@@ -24,8 +26,8 @@ class Queries(NamedTuple):
 
     Attributes:
         rows: ``[T]`` row of each query.
-        ends: ``[T]`` place before which plays count, at least one behind the row's start.
-        begins: ``[T]`` place from which plays count; ``None``: from the row's start.
+        ends: ``[T]`` position before which plays count, at least one behind the row's start.
+        begins: ``[T]`` position from which plays count; ``None``: from the row's start.
     """
 
     rows: Tensor
@@ -39,13 +41,13 @@ class Queries(NamedTuple):
 
 
 class Hits(NamedTuple):
-    """Where queries meet items that were played.
+    """Pairs of a query and an item that was played before it.
 
     Attributes:
-        query: ``[E]`` number of the query.
+        query: ``[E]`` index of the query.
         at: ``[E]`` flat index in what was asked for: ``[T, K]`` candidates or ``[T, n_items]`` items.
-        first: ``[E]`` where the item's plays begin in :attr:`PlayIndex.places`.
-        ends: ``[E]`` where those before the query end.
+        first: ``[E]`` index of the item's first play in :attr:`PlayIndex.positions`.
+        ends: ``[E]`` index behind its last play before the query.
     """
 
     query: Tensor
@@ -64,23 +66,23 @@ class PlayIndex(NamedTuple):
 
     Attributes:
         n_items: Size of the catalogue with the padding id 0.
-        starts: ``[R + 1]`` first place of each row, then the number of places.
-        pairs: ``[D]`` distinct ``row * n_items + item``, ascending.
-        runs: ``[D + 1]`` where the plays of each pair begin in ``places``.
-        places: ``[P]`` places of plays, ascending within a pair.
-        keys: ``[P]`` number of the pair and place as one number, ascending.
-        counted: ``[places + 1]`` plays before each place.
-        peaks: ``[places]`` plays of the row's most played item, up to and with each place.
-        times: ``[places]`` time of each place in seconds, if ages in hours are asked for.
+        starts: ``[R + 1]`` offset of each row, then P.
+        pairs: ``[D]`` the distinct ``row * n_items + item``, ascending.
+        offsets: ``[D + 1]`` where the plays of each pair begin in ``positions``.
+        positions: ``[C]`` position of each play that counts, ascending within a pair.
+        keys: ``[C]`` pair and position of each play as one number, ascending.
+        n_before: ``[P + 1]`` plays before each position, in all rows.
+        peaks: ``[P]`` plays of the row's most played item, up to and with each position.
+        times: ``[P]`` time at each position in seconds, if ages in hours are asked for.
     """
 
     n_items: int
     starts: Tensor
     pairs: Tensor
-    runs: Tensor
-    places: Tensor
+    offsets: Tensor
+    positions: Tensor
     keys: Tensor
-    counted: Tensor
+    n_before: Tensor
     peaks: Tensor
     times: Tensor | None = None
 
@@ -89,27 +91,27 @@ class PlayIndex(NamedTuple):
         """Sort plays.
 
         Args:
-            rows: ``[places]`` row of each place, ascending.
-            items: ``[places]`` item there; ids outside the catalogue are no plays.
+            rows: ``[P]`` row of each position, ascending.
+            items: ``[P]`` item there; ids outside the catalogue are no plays.
             starts: ``[R + 1]`` as the attribute.
             n_items: As the attribute.
         """
         in_catalogue = (items > 0) & (items < n_items)
-        places = torch.nonzero(in_catalogue).squeeze(1)
-        pairs, order = torch.sort(rows[places] * n_items + items[places], stable=True)
-        pairs, number, sizes = torch.unique_consecutive(pairs, return_inverse=True, return_counts=True)
-        places, counted = places[order], _from_zero(in_catalogue.cumsum(0))
-        keys = number * len(counted) + places
-        runs = _from_zero(sizes.cumsum(0))
-        rank = torch.arange(len(places), device=places.device) - runs[number] + 1
+        positions = torch.nonzero(in_catalogue).squeeze(1)
+        pairs, order = torch.sort(rows[positions] * n_items + items[positions], stable=True)
+        pairs, pair, sizes = torch.unique_consecutive(pairs, return_inverse=True, return_counts=True)
+        positions, n_before = positions[order], from_zero(in_catalogue.cumsum(0))
+        keys = pair * len(n_before) + positions
+        offsets = from_zero(sizes.cumsum(0))
+        rank = torch.arange(len(positions), device=positions.device) - offsets[pair] + 1
         # A lift that grows from row to row lets one running maximum serve all rows.
         lift = rows * (len(rows) + 1)
-        peaks = lift.scatter_add(0, places, rank).cummax(0).values - lift
-        return cls(n_items, starts, pairs, runs, places, keys, counted, peaks)
+        peaks = lift.scatter_add(0, positions, rank).cummax(0).values - lift
+        return cls(n_items, starts, pairs, offsets, positions, keys, n_before, peaks)
 
     @classmethod
     def of_windows(cls, windows: Tensor, n_items: int) -> PlayIndex:
-        """Sort the plays of windows ``[B, L]``; row b begins at place ``b * L``."""
+        """Sort the plays of windows ``[B, L]``; row b begins at position ``b * L``."""
         n_rows, length = windows.shape
         starts = torch.arange(n_rows + 1, device=windows.device) * length
         rows = torch.arange(n_rows, device=windows.device).repeat_interleave(length)
@@ -131,19 +133,19 @@ class PlayIndex(NamedTuple):
         """
         n, width = candidates.shape
         step = max(SEARCHED_AT_ONCE // width, 1)
-        found = []
+        pieces = []
         for start in range(0, max(n, 1), step):
             rows, items = queries.rows[start : start + step], candidates[start : start + step]
             number, column, pair = self._search(rows, items)
-            found.append((number + start, (number + start) * width + column, pair))
-        return self._cut(queries, *map(torch.cat, zip(*found)))
+            pieces.append((number + start, (number + start) * width + column, pair))
+        return self._cut(queries, *map(torch.cat, zip(*pieces)))
 
     def find_by_row(self, queries: Queries, candidates: Tensor) -> Hits:
         """Find the same for candidates ``[R, K]`` that all queries of a row share, with a search a row."""
         rows = torch.arange(len(candidates), device=candidates.device)
         number, column, pair = self._search(rows, candidates)
-        query, hit = _join(queries.rows, number)
-        return self._cut(queries, query, query * candidates.size(1) + column[hit], pair[hit])
+        query, match = _join(queries.rows, number)
+        return self._cut(queries, query, query * candidates.size(1) + column[match], pair[match])
 
     def everything(self, queries: Queries) -> Hits:
         """Find all items played before each query; hits among ``[T, n_items]``."""
@@ -151,31 +153,31 @@ class PlayIndex(NamedTuple):
         return self._cut(queries, query, query * self.n_items + self.pairs[pair] % self.n_items, pair)
 
     def _search(self, rows: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Row number, column and pair of those items ``[R, K]`` that their row ``[R]`` has plays of."""
+        """Index of the row, column and pair of those items ``[R, K]`` that their row ``[R]`` has plays of."""
         if len(self.pairs) == 0:
             none = rows[:0]
             return none, none, none
         wanted = (rows * self.n_items).unsqueeze(1) + items
         pair = torch.searchsorted(self.pairs, wanted, out_int32=True).clamp_(max=len(self.pairs) - 1)
         at = torch.nonzero((self.pairs[pair] == wanted).flatten()).squeeze(1)
-        found = items.flatten()[at]
-        at = at[(found > 0) & (found < self.n_items)]  # other ids look like items of the next row
+        matched = items.flatten()[at]
+        at = at[(matched > 0) & (matched < self.n_items)]  # other ids look like items of the next row
         return at // items.size(1), at % items.size(1), pair.flatten()[at].long()
 
     def _cut(self, queries: Queries, query: Tensor, at: Tensor, pair: Tensor) -> Hits:
         """Keep of each pair's plays those that count for its query."""
-        n_places, ends, begins = len(self.counted), queries.ends[query], queries.begins
-        first = self.runs[pair]
+        width, ends, begins = len(self.n_before), queries.ends[query], queries.begins
+        first = self.offsets[pair]
         if begins is not None:
-            first = torch.searchsorted(self.keys, pair * n_places + begins[query])
-        last = torch.searchsorted(self.keys, pair * n_places + ends)
+            first = torch.searchsorted(self.keys, pair * width + begins[query])
+        last = torch.searchsorted(self.keys, pair * width + ends)
         played = torch.nonzero(last > first).squeeze(1)
         return Hits(query[played], at[played], first[played], last[played])
 
     def total(self, queries: Queries) -> Tensor:
         """Plays that count for each query, ``[T]``."""
         begins = self.starts[queries.rows] if queries.begins is None else queries.begins
-        return self.counted[queries.ends] - self.counted[begins]
+        return self.n_before[queries.ends] - self.n_before[begins]
 
     def most(self, queries: Queries) -> Tensor:
         """Plays of the item with most plays in the row before each query, ``[T]``."""
@@ -185,21 +187,17 @@ class PlayIndex(NamedTuple):
         """Age of every play of the hits.
 
         Returns:
-            Number of the hit ``[N]`` and age ``[N]``: in plays, 1 for the query's newest; or, where times
-            are known, in hours before that newest play, plus 1.
+            Index of the hit ``[A]`` and age ``[A]`` of each play: in plays, 1 for the query's newest; or,
+            where times are known, in hours before that newest play, plus 1.
         """
-        hit, play = stretches(hits.first, hits.ends)
-        places, ends = self.places[play], queries.ends[hits.query[hit]]
+        hit, index = ranges(hits.first, hits.ends)
+        positions, ends = self.positions[index], queries.ends[hits.query[hit]]
         if self.times is None:
-            return hit, self.counted[ends] - self.counted[places]
-        return hit, 1 + (self.times[ends - 1] - self.times[places]) / 3600
+            return hit, self.n_before[ends] - self.n_before[positions]
+        return hit, 1 + (self.times[ends - 1] - self.times[positions]) / 3600
 
 
 def _join(rows: Tensor, of: Tensor) -> tuple[Tensor, Tensor]:
-    """Pair each of ``rows`` ``[T]`` with every place of ascending ``of`` that holds the same row."""
+    """Pair the index of each of ``rows`` ``[T]`` with every index where ascending ``of`` has the same row."""
     first = torch.searchsorted(of, rows)
-    return stretches(first, torch.searchsorted(of, rows, right=True))
-
-
-def _from_zero(sums: Tensor) -> Tensor:
-    return torch.cat([sums.new_zeros(1), sums])
+    return ranges(first, torch.searchsorted(of, rows, right=True))

@@ -9,24 +9,24 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from recbole_popaware.plays.counts import ItemCounts
 from recbole_popaware.recommending.columns import ITEM, TITLE, USER
 from recbole_popaware.recommending.scorer import Scores
-from recbole_popaware.recommending.selection import Played
 
 KINDS = pa.array(["explore", "repeat", "popular"])
 _POPULAR = 2
 
 
 class Lists(NamedTuple):
-    """Lists of B users, K places each.
+    """Lists of B users, K items each.
 
     Attributes:
-        items: ``[B, K]`` item of each place.
+        items: ``[B, K]`` item at each position, best first.
         score: ``[B, K]`` what ranks them; minus infinity where a list is shorter.
         model_score: ``[B, K]`` the network's part; not a number where there is none.
         popularity_score: ``[B, K]`` the head's part before its weight; likewise.
         plays: ``[B, K]`` how often the user played the item.
-        kind: ``[B, K]`` place in ``KINDS``.
+        kind: ``[B, K]`` index in ``KINDS``.
     """
 
     items: Tensor
@@ -37,10 +37,10 @@ class Lists(NamedTuple):
     kind: Tensor
 
     @classmethod
-    def personal(cls, chosen: tuple[Tensor, Tensor], scores: Scores, played: Played) -> Lists:
+    def personal(cls, chosen: tuple[Tensor, Tensor], scores: Scores, counts: ItemCounts) -> Lists:
         """Lists of chosen items and their scores, both ``[B, K]``."""
         items, score = chosen
-        plays = played.of_items(items)
+        plays = counts.of_items(items)
         popularity = scores.popularity
         of_head = torch.full_like(score, torch.nan) if popularity is None else popularity.gather(1, items)
         return cls(items, score, scores.network.gather(1, items), of_head, plays, (plays > 0).long())
@@ -53,7 +53,7 @@ class Lists(NamedTuple):
         return cls(items, score, nothing, nothing, torch.zeros_like(items), kind)
 
     def of_rows(self, where: Tensor, others: Lists) -> Lists:
-        """B lists: these where ``where`` ``[B]`` holds, in their order, and the single one of ``others``."""
+        """B lists: these, in their order, where ``where`` ``[B]`` is true, else the one of ``others``."""
         merged = []
         for mine, theirs in zip(self, others):
             column = theirs.expand(len(where), -1).clone()
@@ -71,7 +71,7 @@ def schema(titled: bool) -> pa.Schema:
 
 
 def to_table(users: np.ndarray, lists: Lists, names: pa.Array, titles: pa.Array | None) -> pa.Table:
-    """Write lists out, one row a place.
+    """Write lists out, one row an item.
 
     Args:
         users: ``[B]`` ids.
@@ -80,9 +80,9 @@ def to_table(users: np.ndarray, lists: Lists, names: pa.Array, titles: pa.Array 
         titles: ``[n_items]`` their titles, if they are wanted.
     """
     filled = (lists.score > -torch.inf).numpy()
-    row, place = np.nonzero(filled)
+    row, column = np.nonzero(filled)
     items = pa.array(lists.items.numpy()[filled])
-    columns = [pa.array(users, pa.string()).take(pa.array(row)), place + 1, names.take(items)]
+    columns = [pa.array(users, pa.string()).take(pa.array(row)), column + 1, names.take(items)]
     if titles is not None:
         columns.append(titles.take(items))
     for part in (lists.score, lists.model_score, lists.popularity_score):

@@ -15,13 +15,14 @@ from tqdm import tqdm
 
 from recbole_popaware.data.dataset import HistoryDataset
 from recbole_popaware.errors import UsageError
+from recbole_popaware.plays.counts import ItemCounts
 from recbole_popaware.quick_start import load_data_and_model
 from recbole_popaware.recommending.columns import read_titles, read_users
 from recbole_popaware.recommending.listeners import Listeners, of_data_set, read_histories
 from recbole_popaware.recommending.lists import Lists, schema, to_table
 from recbole_popaware.recommending.options import EVERYBODY, Options, Users
 from recbole_popaware.recommending.scorer import Scores, inference_transform, score_rows
-from recbole_popaware.recommending.selection import Played, choose, weigh
+from recbole_popaware.recommending.selection import choose, weigh
 
 _SCORES_AT_ONCE = 1 << 25  # 128 MiB a matrix; up to four of them are alive
 _MOST_USERS_AT_ONCE = 1024
@@ -87,7 +88,7 @@ class Recommender:
         return have
 
     def tables(self, ids: np.ndarray, numbers: np.ndarray) -> Iterator[pa.Table]:
-        """Make lists of users that :meth:`select` has found, a batch a table."""
+        """Make lists of users that :meth:`select` returned, a batch a table."""
         hidden = None if self._show_progress else True  # None: shown on terminals
         with tqdm(total=len(ids), unit=" users", unit_scale=True, disable=hidden) as progress:
             for start in range(0, len(ids), self._batch_size):
@@ -101,32 +102,32 @@ class Recommender:
         return pa.concat_tables([self.schema.empty_table(), *self.tables(ids, numbers)])
 
     @torch.inference_mode()
-    def score(self, users: Tensor) -> tuple[Scores, Played]:
-        """Score all items for users ``[B]`` who have plays, and count those."""
+    def score(self, users: Tensor) -> tuple[Scores, ItemCounts]:
+        """Score all items for users ``[B]`` who have plays, and count those plays."""
         rows = self.dataset.latest_rows(users)
-        played = Played.of(self.dataset.history, users, rows[self.dataset.end_field], self.dataset.item_num)
+        ends, n_items = rows[self.dataset.end_field], self.dataset.item_num
+        counts = self.dataset.history.counts(users, ends, n_items, device=self._device)
         if not hasattr(self._model, "history"):  # the number is then one of a learned vector, if anything
             rows[self.dataset.uid_field] = users.where(users < self._n_trained, 0)
         rows = self._transform(self.dataset, rows).to(self._device)
         scores = score_rows(self._model, rows, self.dataset.get_item_feature())
         if scores.network.amax(dim=1).isnan().any():
             raise UsageError("the model's scores are not numbers; its training has failed")
-        return scores, played.to(self._device)
+        return scores, counts
 
     @torch.inference_mode()
     def _lists(self, numbers: np.ndarray) -> Lists:
         users, have_plays = torch.from_numpy(numbers), torch.from_numpy(self.have_plays(numbers))
         if not have_plays.any():
             return Lists(*(column.expand(len(users), -1) for column in self._popular))
-        scores, played = self.score(users[have_plays])
+        scores, counts = self.score(users[have_plays])
         weighed = weigh(scores.network, scores.popularity, self.rules.popularity_weight)
-        own = Lists.personal(choose(weighed, played, self.rules), scores, played)
+        own = Lists.personal(choose(weighed, counts, self.rules), scores, counts)
         return own.of_rows(have_plays, self._popular)
 
     def _popular_list(self, item_plays: Tensor) -> Lists:
-        nobodys = torch.empty(0, dtype=torch.int64)
         scores = item_plays.cpu().float().unsqueeze(0).clone()
-        return Lists.popular(*choose(scores, Played(nobodys, nobodys, scores.size(1)), self.rules))
+        return Lists.popular(*choose(scores, ItemCounts.none(scores.size(1)), self.rules))
 
     def _replace_history(self, history: Any, listeners: Listeners) -> None:
         self.dataset.replace_history(history)
@@ -150,15 +151,15 @@ class Recommender:
 
 
 def _properties(options: Options) -> dict[str, Any]:
-    """Properties that take the place of the checkpoint's."""
+    """Properties that replace the checkpoint's."""
     properties: dict[str, Any] = {"show_progress": False}
     if options.data_path is not None:
         properties["data_path"] = os.fspath(options.data_path)
     if options.device is not None:
-        found = re.fullmatch(r"cpu|cuda(?::(\d+))?", options.device)
-        if not found:
+        match = re.fullmatch(r"cpu|cuda(?::(\d+))?", options.device)
+        if not match:
             raise UsageError(f"device is [{options.device}], but must be cpu, cuda or cuda:N")
         if options.device != "cpu" and not torch.cuda.is_available():
             raise UsageError(f"device is [{options.device}], but there is no GPU that PyTorch can use")
-        properties["gpu_id"] = "" if options.device == "cpu" else found[1] or "0"
+        properties["gpu_id"] = "" if options.device == "cpu" else match[1] or "0"
     return properties

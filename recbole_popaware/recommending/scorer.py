@@ -1,4 +1,4 @@
-"""Scores of all items, told apart by where they come from; for our models and RecBole's."""
+"""Scores of all items, separated by where they come from; for our models and RecBole's."""
 
 from __future__ import annotations
 

@@ -2,49 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
 from recbole_popaware.evaluator.ranking import top_items
-from recbole_popaware.plays.history import PlayHistory
-from recbole_popaware.plays.ragged import look_up_keys, row_keys
+from recbole_popaware.plays.counts import ItemCounts
 from recbole_popaware.recommending.options import ListRules
-
-
-class Played(NamedTuple):
-    """The distinct items of a batch of histories.
-
-    Attributes:
-        keys: ``[S]`` ``row * n_items + item``, ascending.
-        plays: ``[S]`` how often the row's user played the item.
-        n_items: Size of the catalogue with the padding id 0.
-    """
-
-    keys: Tensor
-    plays: Tensor
-    n_items: int
-
-    @classmethod
-    def of(cls, history: PlayHistory, users: Tensor, ends: Tensor, n_items: int) -> Played:
-        """Count the whole histories of users ``[B]`` that end at ``[B]``."""
-        rows, places = history.before(users, ends)
-        keys, plays = torch.unique(rows * n_items + history.items[places], return_counts=True)
-        return cls(keys, plays, n_items)
-
-    @property
-    def places(self) -> tuple[Tensor, Tensor]:
-        """Row and item of each entry, as an index of scores ``[B, n_items]``."""
-        return self.keys // self.n_items, self.keys % self.n_items
-
-    def of_items(self, items: Tensor) -> Tensor:
-        """Plays of the items ``[B, K]`` in their own rows, ``[B, K]``."""
-        return look_up_keys(row_keys(items, self.n_items), self.keys, self.plays)
-
-    def to(self, device: torch.device) -> Played:
-        """The same on another device."""
-        return Played(self.keys.to(device), self.plays.to(device), self.n_items)
 
 
 def weigh(network: Tensor, popularity: Tensor | None, weight: float) -> Tensor:
@@ -52,38 +15,39 @@ def weigh(network: Tensor, popularity: Tensor | None, weight: float) -> Tensor:
     return network.clone() if popularity is None else torch.add(network, popularity, alpha=weight)
 
 
-def choose(scores: Tensor, played: Played, rules: ListRules) -> tuple[Tensor, Tensor]:
+def choose(scores: Tensor, counts: ItemCounts, rules: ListRules) -> tuple[Tensor, Tensor]:
     """Choose the items of each row's list.
 
-    Of all lists with enough new items it is the one of highest score: the best new items take the places
+    Of all lists with enough new items it is the one of highest score: the best new items take the positions
     that are theirs, and the best of all others the rest. Where a user has played nearly everything, a list
     has fewer new items, or is shorter with ``exclude_history``.
 
     Args:
         scores: ``[B, n_items]``; overwritten. Item 0 (padding) is never chosen.
-        played: What the rows' users have played.
+        counts: What the rows' users have played.
         rules: Length and kind of the lists.
 
     Returns:
-        Items ``[B, topk]``, best first, equal scores by item id, and their scores ``[B, topk]``; places
-        that could not be filled come last with a score of minus infinity.
+        Items ``[B, topk]``, best first, equal scores by item id, and their scores ``[B, topk]``;
+        positions that could not be filled come last with a score of minus infinity.
     """
     scores[:, 0] = -torch.inf
     if rules.exclude_history:
-        scores[played.places] = -torch.inf
+        scores[counts.rows, counts.items] = -torch.inf
     elif rules.explore_places:
-        return _mixed(scores, played, rules)
+        return _mixed(scores, counts, rules)
     items = top_items(scores, rules.topk)
     return items, scores.gather(1, items)
 
 
-def _mixed(scores: Tensor, played: Played, rules: ListRules) -> tuple[Tensor, Tensor]:
-    own = scores[played.places]
-    scores[played.places] = -torch.inf
+def _mixed(scores: Tensor, counts: ItemCounts, rules: ListRules) -> tuple[Tensor, Tensor]:
+    known = counts.rows, counts.items
+    own = scores[known]
+    scores[known] = -torch.inf
     new = top_items(scores, rules.explore_places)
     new_scores = scores.gather(1, new)
     scores.scatter_(1, new, -torch.inf)
-    scores[played.places] = own  # also where too few new items were left and `new` ran into these
+    scores[known] = own  # also where too few new items were left and `new` ran into these
     rest = top_items(scores, rules.topk)
     rest_scores = scores.gather(1, rest)
     room = rules.topk - (new_scores > -torch.inf).sum(dim=1, keepdim=True)

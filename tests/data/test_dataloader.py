@@ -54,8 +54,8 @@ def test_the_whole_history_is_masked_on_request_only(timelines):
     ((_, (rows, items), *_),) = experiment.test_data
     assert rows.tolist() == [0] * 6
     assert letters(experiment, items) == "abacab"
-    found = run_recbole_popaware("PersonalizedMostPop", config_dict={**settings, "mask_history": True})
-    assert found["test_result"]["recall@2"] == 1.0  # d or e is what remains
+    masked = run_recbole_popaware("PersonalizedMostPop", config_dict={**settings, "mask_history": True})
+    assert masked["test_result"]["recall@2"] == 1.0  # d or e is what remains
     free = run_recbole_popaware("PersonalizedMostPop", config_dict=settings)
     assert free["test_result"]["recall@2"] == pytest.approx(0.75)  # ann: a of a, e; cyd: a
 
@@ -70,17 +70,17 @@ def test_recbole_s_loaders_serve_recbole_s_splits(timelines):
 def test_targets_lie_within_the_horizon_and_the_training_part(timelines, horizon):
     experiment = build("PopSASRec", timelines, train_horizon=horizon, MAX_ITEM_LIST_LENGTH=4)
     data, drawn = experiment.train_data.dataset, set()
-    last = dict(zip(*(part.tolist() for part in data.stretches_of_rows()[::2])))
+    last = dict(zip(*(part.tolist() for part in data.target_ranges()[::2])))
     items = data.history.items.tolist()
     for _ in range(20):
         for batch in experiment.train_data:
-            places, _ = data.history.window(batch["user_id"], batch["history_end"], 4)
+            positions, _ = data.history.window(batch["user_id"], batch["history_end"], 4)
             for row, column in torch.nonzero(batch["next_items"]).tolist():
-                start = int(places[row, column]) + 1
+                start = int(positions[row, column]) + 1
                 reach = items[start : min(start + horizon, last[int(batch["user_id"][row])] + 1)]
-                found = int(batch["next_items"][row, column])
-                assert found in reach
-                drawn.add(reach.index(found))
+                target = int(batch["next_items"][row, column])
+                assert target in reach
+                drawn.add(reach.index(target))
     assert (len(drawn) > 1) == (horizon > 1)
 
 

@@ -21,7 +21,7 @@ def load(folder, plays, name="set", header=None, **more):
 
 
 def samples(dataset):
-    """(user, window, target) of every row as they stood in the file."""
+    """(user, window, target) of every row as the file has them."""
     dataset._change_feat_format()
     users, items = dataset.field2id_token["user_id"], dataset.field2id_token["item_id"]
     return [
@@ -112,6 +112,24 @@ def test_rows_go_by_exact_time_where_stock_rounds_it(tmp_path):
     assert dataset.field2id_token["user_id"][later[0]["user_id"]] == "u"
 
 
+@pytest.mark.parametrize("split", [{"LS": "valid_and_test"}, {"GTS": [0.6, 0.2, 0.2]}])
+def test_nothing_of_the_log_is_kept_beside_the_history_once_it_is_split(tmp_path, split):
+    dataset = load(tmp_path, plays_without_ties(), eval_args={"split": split, "order": "TO"})
+    assert len(dataset.plays.users) == len(dataset.inter_feat)
+    for part in (*dataset.build(), dataset):
+        assert part.plays is None
+        assert not part.inter_feat.exact
+
+
+@pytest.mark.parametrize("split", [{"LS": "valid_and_test"}, {"GTS": [0.6, 0.2, 0.2]}])
+def test_normalised_times_stay_exact_where_they_count(tmp_path, split):
+    plays = [(user, item, 1_700_000_000 + 3 * n) for user in "uv" for n, item in enumerate("abcdefgh")]
+    more = {"eval_args": {"split": split, "order": "TO"}, "pps_age": "hours", "pps_history": "full"}
+    train, *_ = load(tmp_path, plays, normalize_field=["timestamp"], **more).build()
+    assert train.history.times.tolist() == [time for _, _, time in plays]
+    assert train.inter_feat["timestamp"].max() <= 1
+
+
 def test_window_fields_must_be_there(tmp_path):
     with pytest.raises(UsageError, match=r"window_fields.*mood.*item_id, timestamp"):
         load(tmp_path, looping_plays(), window_fields=["mood"])._change_feat_format()
@@ -151,7 +169,7 @@ def test_every_row_knows_where_its_history_ends(toy):
 
 
 @pytest.mark.parametrize("token", ["NA", "null", "nan", "None", '"', 'the "best', "-", "0", "a b"])
-def test_ids_are_read_as_they_stand(tmp_path, token):
+def test_ids_are_read_as_they_are(tmp_path, token):
     dataset = load(tmp_path, [(token, token, 1), (token, "x", 2), ("v", token, 3), ("v", "x", 4)])
     assert token in dataset.field2token_id["user_id"]
     assert token in dataset.field2token_id["item_id"]
@@ -214,7 +232,7 @@ def test_missing_features_of_items_are_filled(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("plays", "header", "told"),
+    ("plays", "header", "message"),
     [
         ([], "user_id:token\titem_id:token\ttimestamp:float", "no row"),
         ([("u", "a", 1), ("u", "b", 2)], None, "1 users"),
@@ -227,9 +245,9 @@ def test_missing_features_of_items_are_filled(tmp_path):
         ([("u", "a", 1), ("u", "b", 2), ("v", "a", 1)], None, "too small to split"),
     ],
 )
-def test_data_that_cannot_work_get_one_clear_error(tmp_path, plays, header, told):
+def test_data_that_cannot_work_get_one_clear_error(tmp_path, plays, header, message):
     write_atomic(tmp_path, "set", plays, header)
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         build("PopSASRec", {**SMALL, "data_path": str(tmp_path), "dataset": "set"})
 
 

@@ -24,22 +24,22 @@ def parts(folder, plays, **more):
     return HistoryDataset(Config("PopSASRec", config_dict=config, argv=())).build()
 
 
-def told(part):
+def drawn_rows(part):
     """{user: (history, {target: gain})} of an evaluation part, in the letters of the drawing."""
     users, items = part.field2id_token["user_id"], part.field2id_token["item_id"]
-    found = {}
+    seen = {}
     for number in range(len(part)):
         row = part[number]
-        _, places = part.history.before(row["user_id"].view(1), row["history_end"].view(1))
+        _, positions = part.history.before(row["user_id"].view(1), row["history_end"].view(1))
         targets = slice(*part.targets.starts[number : number + 2])
-        found[users[row["user_id"]]] = (
-            "".join(items[part.history.items[places].numpy()]),
+        seen[users[row["user_id"]]] = (
+            "".join(items[part.history.items[positions].numpy()]),
             dict(zip(items[part.targets.items[targets].numpy()], part.targets.gains[targets].tolist())),
         )
         assert (
-            "".join(items[row["item_id_list"][: row["item_length"]]]) == found[users[row["user_id"]]][0][-8:]
+            "".join(items[row["item_id_list"][: row["item_length"]]]) == seen[users[row["user_id"]]][0][-8:]
         )
-    return found
+    return seen
 
 
 def trained(part):
@@ -65,8 +65,8 @@ def test_the_timelines_of_the_documentation(tmp_path, caplog):
         *(("bob", h, t) for h, t in (("a", "b"), ("ab", "c"), ("abc", "b"))),
         ("cyd", "a", "b"),
     ]
-    assert told(valid) == {"ann": ("abaca", {"b": 1}), "bob": ("abcb", {"c": 1})}
-    assert told(test) == {"ann": ("abacab", {"a": 1, "e": 1}), "cyd": ("ab", {"a": 2})}
+    assert drawn_rows(valid) == {"ann": ("abaca", {"b": 1}), "bob": ("abcb", {"c": 1})}
+    assert drawn_rows(test) == {"ann": ("abacab", {"a": 1, "e": 1}), "cyd": ("ab", {"a": 2})}
     assert (
         "validation: 2 users with 2 targets; left out: 1 users without a positive target, 1 users"
         in caplog.text
@@ -77,25 +77,25 @@ def test_the_timelines_of_the_documentation(tmp_path, caplog):
 @pytest.mark.parametrize("targets", ["next", "last"])
 def test_one_target_a_user(tmp_path, targets):
     _, valid, test = parts(tmp_path, plays_of(TIMELINES), targets=targets)
-    assert told(valid)["ann"] == ("abaca", {"b": 1})
-    assert told(test)["ann"] == ("abacab", {"a": 1} if targets == "next" else {"e": 1})
+    assert drawn_rows(valid)["ann"] == ("abaca", {"b": 1})
+    assert drawn_rows(test)["ann"] == ("abacab", {"a": 1} if targets == "next" else {"e": 1})
 
 
 def test_the_protocol_of_the_paper(tmp_path):
     args = {"protocol": "paper", "valid_users": 1}
     train, valid, test = parts(tmp_path, plays_of(TIMELINES), **args)
-    assert set(told(test)) == {"ann", "cyd"}
+    assert set(drawn_rows(test)) == {"ann", "cyd"}
     drawn = np.random.RandomState(31337).choice(["ann", "cyd"], 1, replace=False)[0]
     rows = trained(train)
     assert {user for user, *_ in rows} == {"ann", "cyd"}
-    assert set(told(valid)) == {drawn} & {"ann"}  # cyd has no target there
+    assert set(drawn_rows(valid)) == {drawn} & {"ann"}  # cyd has no target there
     assert (("ann", "abaca", "b") in rows) == (drawn == "cyd")
 
 
 def test_each_difference_of_the_protocols_is_one_switch(tmp_path):
     plays = plays_of(TIMELINES)
     train, _, test = parts(tmp_path, plays, kept_users="eligible")
-    assert {user for user, *_ in trained(train)} == set(told(test)) == {"ann", "cyd"}
+    assert {user for user, *_ in trained(train)} == set(drawn_rows(test)) == {"ann", "cyd"}
     train, valid, _ = parts(tmp_path, plays, valid_users=1)
     assert len(valid) == 1
     assert trained(train) == trained(parts(tmp_path, plays)[0])
@@ -108,15 +108,15 @@ def test_a_user_whose_targets_were_all_disliked_later_stays_in_the_paper_s_proto
     plays = plays_of(TIMELINES)
     plays = [(u, i, t, -1 if (u, i, r) == ("ann", "e", 1) else r) for u, i, t, r in plays]
     plays.append(("ann", "a", plays[-1][2] + 1, -2))
-    assert set(told(parts(tmp_path, plays)[2])) == {"cyd"}
-    assert told(parts(tmp_path, plays, kept_users="eligible")[2])["ann"][1] == {"a": 0}
+    assert set(drawn_rows(parts(tmp_path, plays)[2])) == {"cyd"}
+    assert drawn_rows(parts(tmp_path, plays, kept_users="eligible")[2])["ann"][1] == {"a": 0}
 
 
 def test_new_items_only(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         _, valid, test = parts(tmp_path, plays_of(TIMELINES), mask_history=True)
-    assert told(valid) == {}
-    assert told(test) == {"ann": ("abacab", {"e": 1})}
+    assert drawn_rows(valid) == {}
+    assert drawn_rows(test) == {"ann": ("abacab", {"e": 1})}
     assert "left out: 3 users without a positive target" in caplog.text
 
 
@@ -153,8 +153,8 @@ def test_histories_lie_before_the_border_and_targets_do_not(tmp_path, seed):
         for number in range(len(part)):
             row = part[number]
             user = users[row["user_id"]]
-            _, places = part.history.before(row["user_id"].view(1), row["history_end"].view(1))
-            history = items[part.history.items[places].numpy()].tolist()
+            _, positions = part.history.before(row["user_id"].view(1), row["history_end"].view(1))
+            history = items[part.history.items[positions].numpy()].tolist()
             assert history == [i for u, i, t, r in plays if u == user and t < start and r > 0]
             own = slice(*part.targets.starts[number : number + 2])
             targets = set(items[part.targets.items[own].numpy()])
@@ -162,8 +162,8 @@ def test_histories_lie_before_the_border_and_targets_do_not(tmp_path, seed):
     times = {user: [t for u, i, t, r in plays if u == user and r > 0] for user in {play[0] for play in plays}}
     for number in range(len(train)):
         row = train[number]
-        place = int(row["history_end"] - train.history.starts[row["user_id"]])
-        assert times[users[row["user_id"]]][place] < (
+        position = int(row["history_end"] - train.history.starts[row["user_id"]])
+        assert times[users[row["user_id"]]][position] < (
             valid_border if rules["train_until"] == "valid" else test_border
         )
 
@@ -224,10 +224,10 @@ def test_the_paper_s_protocol_agrees_with_the_published_program(tmp_path, golden
     assert sorted(users[test.inter_feat["user_id"]]) == expected["eligible_users"]
     events = [golden["events"][row] for row in expected["test_rows"]]
     wanted = {(u, i) for u, i, _, r in events if r > 0}
-    rows, places = test.targets.of_rows(torch.arange(len(test)))
-    found = set(zip(users[test.inter_feat["user_id"][rows]], items[test.targets.items[places]]))
-    assert found <= wanted
-    assert len(found) > 100
+    rows, positions = test.targets.of_rows(torch.arange(len(test)))
+    targets = set(zip(users[test.inter_feat["user_id"][rows]], items[test.targets.items[positions]]))
+    assert targets <= wanted
+    assert len(targets) > 100
 
 
 def test_personalized_most_popular_agrees_with_the_published_program(tmp_path, golden):
@@ -239,8 +239,8 @@ def test_personalized_most_popular_agrees_with_the_published_program(tmp_path, g
     users, items = (dataset.field2id_token[field] for field in ("user_id", "item_id"))
     seen = {}
     for batch, *_ in experiment.test_data:
-        rows, places = dataset.history.before(batch["user_id"], batch["history_end"], 50)
-        for row, item in zip(rows.tolist(), items[dataset.history.items[places]]):
+        rows, positions = dataset.history.before(batch["user_id"], batch["history_end"], 50)
+        for row, item in zip(rows.tolist(), items[dataset.history.items[positions]]):
             counts = seen.setdefault(users[batch["user_id"][row]], {})
             counts[item] = counts.get(item, 0) + 1
     assert seen == expected

@@ -26,7 +26,7 @@ def ndcg_of_counts(file, k: int = 10) -> float:
             histories.setdefault(user, []).append(item)
     gains = []
     for *plays, target in histories.values():
-        latest = {item: place for place, item in enumerate(plays)}
+        latest = {item: position for position, item in enumerate(plays)}
         order = sorted(latest, key=lambda item: (-plays.count(item), -latest[item]))[:k]
         gains.append(1 / np.log2(order.index(target) + 2) if target in order else 0.0)
     return float(np.mean(gains))

@@ -6,16 +6,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recbole_popaware.data.targets import GradedPlays, GradedTargets, choose, grade
+from recbole_popaware.data.targets import Gains, GradedTargets, choose, grade
+from recbole_popaware.plays.ordered import OrderedPlays
 
 PLAYS = st.lists(
     st.tuples(st.integers(0, 3), st.integers(1, 4), st.sampled_from([2.0, 1.0, -1.0, -2.0])), max_size=40
 ).map(lambda plays: sorted(plays, key=lambda play: play[0]))
 
 
-def graded(plays):
-    columns = zip(*plays) if plays else ((), (), ())
-    return GradedPlays(*(np.array(c, dtype=d) for c, d in zip(columns, (np.int64, np.int64, float))))
+def in_order(plays):
+    """Plays (user, item, rating), one a second."""
+    users, items, ratings = zip(*plays) if plays else ((), (), ())
+    users, items = (np.array(column, dtype=np.int64) for column in (users, items))
+    return OrderedPlays(users, items, np.arange(len(plays)), np.array(ratings, dtype=float))
 
 
 def oracle(plays):
@@ -42,21 +45,21 @@ def oracle(plays):
     ],
 )
 def test_likes_override_plays_and_the_latest_wins(ratings, gain):
-    entries = grade(graded([(1, 5, rating) for rating in ratings]))
-    assert entries.ratings.tolist() == [gain]
+    entries = grade(in_order([(1, 5, rating) for rating in ratings]))
+    assert entries.gains.tolist() == [gain]
 
 
 @given(plays=PLAYS)
 def test_gains_agree_with_a_dictionary(plays):
-    entries = grade(graded(plays))
+    entries = grade(in_order(plays))
     assert list(zip(*(column.tolist() for column in entries))) == oracle(plays)
 
 
 def test_gains_give_the_published_ndcg(golden):
     for case in golden["graded_ndcg"]["cases"]:
         numbers = {item: n for n, item in enumerate(sorted({item for item, _ in case["targets"]}))}
-        entries = grade(graded([(0, numbers[item], rating) for item, rating in case["targets"]]))
-        gains = dict(zip(entries.items.tolist(), entries.ratings.tolist()))
+        entries = grade(in_order([(0, numbers[item], rating) for item, rating in case["targets"]]))
+        gains = dict(zip(entries.items.tolist(), entries.gains.tolist()))
         ranked = [gains.get(numbers.get(item), 0.0) for item in case["recommended"]]
         for k, expected in case["ndcg"].items():
             discount = 1 / np.log2(np.arange(int(k)) + 2)
@@ -68,7 +71,7 @@ def test_gains_give_the_published_ndcg(golden):
 
 
 def test_next_and_last_are_positive_plays():
-    plays = graded([(0, 4, -1), (0, 1, 1), (0, 2, 2), (0, 3, -1), (2, 7, -1), (3, 1, 1)])
+    plays = in_order([(0, 4, -1), (0, 1, 1), (0, 2, 2), (0, 3, -1), (2, 7, -1), (3, 1, 1)])
     assert choose(plays, "all") == plays
     assert choose(plays, "next").items.tolist() == [1, 1]
     assert choose(plays, "last").items.tolist() == [2, 1]
@@ -76,11 +79,10 @@ def test_next_and_last_are_positive_plays():
 
 
 def test_rows_of_users_may_be_empty_and_are_found_in_any_order():
-    targets = GradedTargets.of_users(
-        graded([(0, 4, 1), (2, 1, 1), (2, 3, 2), (3, 9, 1)]), np.array([1, 2, 3])
-    )
+    gains = Gains(np.array([0, 2, 2, 3]), np.array([4, 1, 3, 9]), np.array([1.0, 1.0, 2.0, 1.0]))
+    targets = GradedTargets.of_users(gains, np.array([1, 2, 3]))
     assert targets.starts.tolist() == [0, 0, 2, 3]
     assert targets.gains.tolist() == [1, 2, 1]
-    rows, places = targets.of_rows(torch.tensor([2, 0, 1]))
+    rows, positions = targets.of_rows(torch.tensor([2, 0, 1]))
     assert rows.tolist() == [0, 2, 2]
-    assert targets.items[places].tolist() == [9, 1, 3]
+    assert targets.items[positions].tolist() == [9, 1, 3]

@@ -16,9 +16,9 @@ def test_every_play_is_a_target_once_and_no_window_is_wasted(sizes, length, seed
     first = last - size + 1
     tiles = lay_tiles(first, last, length, torch.Generator().manual_seed(seed))
     covered = [
-        (user, place)
+        (user, position)
         for user, end, _, n in zip(*(part.tolist() for part in tiles))
-        for place in range(end - n + 1, end + 1)
+        for position in range(end - n + 1, end + 1)
     ]
     assert sorted(covered) == [(u, p) for u in range(len(sizes)) for p in range(first[u], last[u] + 1)]
     assert tiles.targets.min() >= 1

@@ -55,9 +55,9 @@ def test_graded_ndcg_agrees_with_the_published_program(golden):
 
 def test_recall_by_hand():
     hits = np.array([[True, False, True], [False, False, False]])
-    found = metrics.recall(hits, np.array([4, 0]))
-    np.testing.assert_allclose(found[0], [1 / 4, 1 / 4, 2 / 4])
-    assert np.isnan(found[1]).all()
+    recall = metrics.recall(hits, np.array([4, 0]))
+    np.testing.assert_allclose(recall[0], [1 / 4, 1 / 4, 2 / 4])
+    assert np.isnan(recall[1]).all()
 
 
 def test_personal_novelty_by_hand():

@@ -8,9 +8,8 @@ from helpers import SMALL, build, write_atomic
 from recbole_popaware.errors import UsageError
 from recbole_popaware.model.sequential_recommender.personalizedmostpop import (
     PersonalizedMostPop,
-    places_within_rows,
-    popularity_places,
-    summarise,
+    popularity_ranks,
+    ranks_within_rows,
 )
 from recbole_popaware.plays.history import PlayHistory
 
@@ -120,22 +119,22 @@ def test_counts_agree_with_the_published_program(golden):
         np.array([e[2] for e in plays]),
         len(names),
     )
-    rows, places = store.before(torch.arange(len(names)), store.starts[1:], reference["sequence_length"])
-    keys, counts, _ = summarise(rows * len(items) + store.items[places], store.recency[places])
-    found: dict[str, dict[str, int]] = {name: {} for name in names}
-    for key, count in zip(keys.tolist(), counts.tolist()):
-        found[names[key // len(items)]][items[key % len(items)]] = count
-    assert {user: found[user] for user in reference["scores"]} == reference["scores"]
+    users, length = torch.arange(len(names)), reference["sequence_length"]
+    counts = store.counts(users, store.starts[1:], len(items), length)
+    scores: dict[str, dict[str, int]] = {name: {} for name in names}
+    for row, item, plays_of_item in zip(counts.rows, counts.items, counts.plays.tolist()):
+        scores[names[row]][items[item]] = plays_of_item
+    assert {user: scores[user] for user in reference["scores"]} == reference["scores"]
 
 
-def test_places_within_rows_sort_by_one_key_after_the_other():
+def test_ranks_within_rows_sort_by_one_key_after_the_other():
     rows = torch.tensor([0, 0, 0, 2, 2])
     first, second = torch.tensor([5, 4, 5, 1, 1]), torch.tensor([0, 9, 1, 7, 3])
-    assert places_within_rows(rows, first, second).tolist() == [1, 0, 2, 1, 0]
+    assert ranks_within_rows(rows, first, second).tolist() == [1, 0, 2, 1, 0]
 
 
-def test_popularity_places_break_ties_by_item_id():
-    assert popularity_places(torch.tensor([0, 2, 5, 2])).tolist() == [0, 2, 3, 1]
+def test_popularity_ranks_break_ties_by_item_id():
+    assert popularity_ranks(torch.tensor([0, 2, 5, 2])).tolist() == [0, 2, 3, 1]
 
 
 def test_a_data_set_without_histories_is_refused(three):
@@ -157,7 +156,7 @@ def test_decayed_plays_equal_a_loop(three, decay, offset, window):
     for row, user in enumerate(tokens["user_id"][batch["user_id"].numpy()]):
         heard = TIMELINES[user].split()[:-1][-(window or 99) :]
         for item, name in enumerate(tokens["item_id"][1:], start=1):
-            ages = [len(heard) - place for place, played in enumerate(heard) if played == name]
+            ages = [len(heard) - position for position, played in enumerate(heard) if played == name]
             c = offset or 0
             strength = sum(((age + c) / (1 + c)) ** -decay for age in ages)
             if ages:

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recbole_popaware.plays.counts import ItemCounts
 from recbole_popaware.plays.history import PlayHistory
 
 # user 1: items 5 6 5 at times 10 10 30; user 2: nothing; user 3: item 7
@@ -20,15 +21,15 @@ def test_plays_are_kept_by_user_and_equal_times_share_a_rank():
 
 
 def test_history_ends_before_the_target():
-    rows, places = STORE.before(torch.tensor([1, 3, 1]), torch.tensor([2, 3, 1]))
+    rows, positions = STORE.before(torch.tensor([1, 3, 1]), torch.tensor([2, 3, 1]))
     assert rows.tolist() == [0, 0, 2]
-    assert places.tolist() == [0, 1, 0]
+    assert positions.tolist() == [0, 1, 0]
 
 
 def test_length_keeps_the_newest_plays():
-    rows, places = STORE.before(torch.tensor([1, 1]), torch.tensor([3, 1]), length=2)
+    rows, positions = STORE.before(torch.tensor([1, 1]), torch.tensor([3, 1]), length=2)
     assert rows.tolist() == [0, 0, 1]
-    assert places.tolist() == [1, 2, 0]
+    assert positions.tolist() == [1, 2, 0]
 
 
 @given(
@@ -43,10 +44,10 @@ def test_agrees_with_a_loop_over_rows(plays, length, data):
     items = np.arange(len(plays)) + 1
     store = PlayHistory.from_sorted(users, items, times, n_users=6)
     ends = data.draw(st.lists(st.integers(0, len(plays) - 1), max_size=6))
-    rows, places = store.before(torch.tensor(users[ends]), torch.tensor(ends, dtype=torch.long), length)
+    rows, positions = store.before(torch.tensor(users[ends]), torch.tensor(ends, dtype=torch.long), length)
     for number, end in enumerate(ends):
         own = [p for p in range(end) if users[p] == users[end]]
-        assert places[rows == number].tolist() == (own if length is None else own[-length:])
+        assert positions[rows == number].tolist() == (own if length is None else own[-length:])
     for user in set(users):
         own = times[users == user]
         ranks = {time: rank for rank, time in enumerate(sorted(set(own)))}
@@ -63,10 +64,41 @@ def test_a_window_holds_the_newest_plays_before_the_end_and_then_padding(plays, 
     store = PlayHistory.from_sorted(users, np.arange(len(users)) + 1, times, n_users=6)
     ends = torch.tensor(data.draw(st.lists(st.integers(0, len(plays)), min_size=1, max_size=6)))
     own = [users[max(end - 1, 0)] for end in ends.tolist()]  # an end may be where the next user starts
-    places, inside = store.window(torch.tensor(own), ends, length)
-    assert places.shape == inside.shape == (len(ends), length)
+    positions, inside = store.window(torch.tensor(own), ends, length)
+    assert positions.shape == inside.shape == (len(ends), length)
     rows, expected = store.before(torch.tensor(own), ends, length)
     for row in range(len(ends)):
-        found = places[row][inside[row]]
-        assert torch.equal(found, expected[rows == row])
-        assert inside[row].tolist() == [True] * len(found) + [False] * (length - len(found))
+        held = positions[row][inside[row]]
+        assert torch.equal(held, expected[rows == row])
+        assert inside[row].tolist() == [True] * len(held) + [False] * (length - len(held))
+
+
+@given(
+    plays=st.lists(st.tuples(st.integers(1, 4), st.integers(0, 5)), min_size=1, max_size=40),
+    length=st.one_of(st.none(), st.integers(1, 5)),
+    data=st.data(),
+)
+def test_counts_agree_with_a_loop_over_rows(plays, length, data):
+    users, items = (np.array(column) for column in zip(*sorted(plays, key=lambda play: play[0])))
+    store = PlayHistory.from_sorted(users, items + 1, np.arange(len(users)), n_users=6)
+    ends = data.draw(st.lists(st.integers(0, len(plays) - 1), max_size=6))
+    counts = store.counts(torch.tensor(users[ends]), torch.tensor(ends, dtype=torch.long), 7, length)
+    expected, totals = [], []
+    for row, end in enumerate(ends):
+        own = [p for p in range(end) if users[p] == users[end]]
+        own = own if length is None else own[-length:]
+        of_item = {item: [p for p in own if items[p] + 1 == item] for item in range(1, 7)}
+        expected += [(row, item, len(at), at[0], at[-1]) for item, at in of_item.items() if at]
+        totals.append(len(own))
+    columns = (counts.rows, counts.items, counts.plays, counts.oldest, counts.newest)
+    assert list(zip(*(column.tolist() for column in columns))) == expected
+    assert counts.total(len(ends)).tolist() == totals
+    known = {(row, item): plays for row, item, plays, *_ in expected}
+    wanted = [[known.get((row, item), 0) for item in range(7)] for row in range(len(ends))]
+    assert counts.of_items(torch.arange(7).repeat(len(ends), 1)).tolist() == wanted
+
+
+def test_nobody_has_played_anything():
+    nothing = ItemCounts.none(4)
+    assert nothing.of_items(torch.tensor([[1, 2]])).tolist() == [[0, 0]]
+    assert nothing.total(2).tolist() == [0, 0]

@@ -14,21 +14,21 @@ windows = st.integers(1, 6).flatmap(
 )
 
 
-def every_place(windows):
-    """A query at each place of windows ``[B, L]``, that place included."""
+def at_every_position(windows):
+    """A query at each position of windows ``[B, L]``, that position included."""
     n_rows, length = windows.shape
     rows = torch.arange(n_rows).repeat_interleave(length)
     return Queries(rows, torch.arange(n_rows * length) + 1)
 
 
 def counts(windows):
-    """Plays of every item at every place, counted in Python: ``[B * L, N_ITEMS]``."""
-    found = []
+    """Plays of every item at every position, counted in Python: ``[B * L, N_ITEMS]``."""
+    counted = []
     for window in windows.tolist():
-        for place in range(len(window)):
-            seen = window[: place + 1]
-            found.append([seen.count(item) if item else 0 for item in range(N_ITEMS)])
-    return torch.tensor(found)
+        for position in range(len(window)):
+            seen = window[: position + 1]
+            counted.append([seen.count(item) if item else 0 for item in range(N_ITEMS)])
+    return torch.tensor(counted)
 
 
 def dense(hits, shape):
@@ -38,9 +38,13 @@ def dense(hits, shape):
 
 
 @given(windows=windows)
-def test_counts_equal_a_loop_at_every_place(windows):
+def test_counts_equal_a_loop_at_every_position(windows):
     windows = torch.tensor(windows)
-    plays, queries, expected = PlayIndex.of_windows(windows, N_ITEMS), every_place(windows), counts(windows)
+    plays, queries, expected = (
+        PlayIndex.of_windows(windows, N_ITEMS),
+        at_every_position(windows),
+        counts(windows),
+    )
     assert torch.equal(dense(plays.everything(queries), expected.shape), expected)
     candidates = torch.arange(N_ITEMS).expand(len(expected), -1)
     shared = plays.find_by_row(queries, candidates[: len(windows)])
@@ -53,7 +57,7 @@ def test_counts_equal_a_loop_at_every_place(windows):
 @given(windows=windows)
 def test_pieces_of_a_search_change_nothing(windows):
     windows = torch.tensor(windows)
-    plays, queries = PlayIndex.of_windows(windows, N_ITEMS), every_place(windows)
+    plays, queries = PlayIndex.of_windows(windows, N_ITEMS), at_every_position(windows)
     candidates = torch.randint(-1, N_ITEMS + 2, (len(queries.rows), 5))
     whole = plays.find(queries, candidates)
     before = play_index.SEARCHED_AT_ONCE

@@ -9,18 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recbole_popaware.errors import UsageError
-from recbole_popaware.plays.history import PlayHistory
+from recbole_popaware.plays.counts import ItemCounts
 from recbole_popaware.recommending.options import ListRules, Options
-from recbole_popaware.recommending.selection import Played, choose, weigh
+from recbole_popaware.recommending.selection import choose, weigh
 
 N = 8  # items 1 to 7
 
 
 def played_by(*rows):
     """What the rows' users played, as lists of items."""
-    keys = sorted(row * N + item for row, items in enumerate(rows) for item in set(items))
-    plays = [list(rows[key // N]).count(key % N) for key in keys]
-    return Played(torch.tensor(keys, dtype=torch.int64), torch.tensor(plays, dtype=torch.int64), N)
+    keys = torch.tensor(
+        [row * N + item for row, items in enumerate(rows) for item in items], dtype=torch.int64
+    )
+    return ItemCounts.of(keys, torch.arange(len(keys)), N)
 
 
 histories = st.lists(st.integers(1, N - 1), max_size=12)
@@ -60,16 +61,6 @@ def test_the_share_is_rounded_up_as_it_is_written():
     assert math.ceil(0.07 * 100) == 8
     assert ListRules(100, explore_share=0.07).explore_places == 7
     assert ListRules(3, explore_share=1e-9).explore_places == 1
-
-
-def test_histories_are_counted_whole():
-    history = PlayHistory(
-        torch.tensor([1, 2, 1, 3, 3]), torch.tensor([0, 1, 2, 0, 1]), torch.tensor([0, 0, 3, 5])
-    )
-    users = torch.tensor([2, 1])
-    played = Played.of(history, users, history.starts[users + 1], N)
-    assert [place.tolist() for place in played.places] == [[0, 1, 1], [3, 1, 2]]
-    assert played.of_items(torch.tensor([[3, 1], [1, 2]])).tolist() == [[2, 0], [2, 1]]
 
 
 def test_the_weight_is_that_of_popularity():

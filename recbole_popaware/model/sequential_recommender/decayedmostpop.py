@@ -10,7 +10,7 @@ from torch import Tensor
 from recbole_popaware.model.recency_head import faded
 from recbole_popaware.model.sequential_recommender.personalizedmostpop import (
     PersonalizedMostPop,
-    popularity_places,
+    popularity_ranks,
 )
 
 
@@ -30,9 +30,11 @@ class DecayedMostPop(PersonalizedMostPop):
 
     def full_sort_predict(self, interaction: Any) -> Tensor:
         """Scores of all items, ``[B, n_items]``."""
-        scores = (popularity_places(self.item_plays) / self.n_items - 1).repeat(len(interaction), 1)
-        history, ends = self.history.to(scores.device), interaction[self.END]
-        rows, places = history.before(interaction[self.USER_ID], ends, self.history_window)
-        weights = faded(ends[rows] - places, self.decay, self.offset)
-        strength = torch.zeros_like(scores).index_put((rows, history.items[places]), weights, accumulate=True)
+        scores = (popularity_ranks(self.item_plays) / self.n_items - 1).repeat(len(interaction), 1)
+        self.history = self.history.to(scores.device)  # moves it once only
+        users, ends = interaction[self.USER_ID], interaction[self.END]
+        rows, positions = self.history.before(users, ends, self.history_window)
+        weights = faded(ends[rows] - positions, self.decay, self.offset)
+        played = rows, self.history.items[positions]
+        strength = torch.zeros_like(scores).index_put(played, weights, accumulate=True)
         return torch.where(strength > 0, torch.log1p(strength / self.epsilon), scores)

@@ -37,54 +37,41 @@ class PersonalizedMostPop(MostPop):
 
     def full_sort_predict(self, interaction: Any) -> Tensor:
         """Scores of all items, ``[B, n_items]``: below 1 by global popularity, from 1 on the user's own."""
-        popularity = popularity_places(self.item_plays)
+        popularity = popularity_ranks(self.item_plays)
         scores = (popularity / self.n_items).repeat(len(interaction), 1)
         if not self.popular_rest:
             scores.fill_(-torch.inf)
-        history = self.history.to(popularity.device)
-        rows, places = history.before(interaction[self.USER_ID], interaction[self.END], self.history_window)
-        preference = -places if self.oldest_first else history.recency[places]
-        keys, plays, preferred = summarise(rows * self.n_items + history.items[places], preference)
-        row, item = keys // self.n_items, keys % self.n_items
-        scores[row, item] = 1.0 + places_within_rows(row, plays, preferred, popularity[item])
+        self.history = self.history.to(popularity.device)  # moves it once only
+        users, ends = interaction[self.USER_ID], interaction[self.END]
+        counts = self.history.counts(users, ends, self.n_items, self.history_window)
+        preference = -counts.oldest if self.oldest_first else self.history.recency[counts.newest]
+        rows, items = counts.rows, counts.items
+        scores[rows, items] = 1.0 + ranks_within_rows(rows, counts.plays, preference, popularity[items])
         return scores
 
 
-def popularity_places(item_plays: Tensor) -> Tensor:
-    """Place of each item from the least popular (0) to the most; ties by item id, smaller ids ahead."""
+def popularity_ranks(item_plays: Tensor) -> Tensor:
+    """Rank of each item from the least popular (0) to the most; ties by item id, smaller ids ahead."""
     order = torch.argsort(item_plays, descending=True, stable=True)
-    places = torch.empty_like(order)
-    places[order] = torch.arange(len(order) - 1, -1, -1, device=order.device)
-    return places
+    ranks = torch.empty_like(order)
+    ranks[order] = torch.arange(len(order) - 1, -1, -1, device=order.device)
+    return ranks
 
 
-def summarise(keys: Tensor, preference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Distinct keys ``[K]`` in ascending order, their counts and the greatest preference of each.
-
-    Args:
-        keys: ``[T]`` key of each entry.
-        preference: ``[T]`` whole number of each entry.
-    """
-    distinct, inverse, counts = torch.unique(keys, return_inverse=True, return_counts=True)
-    greatest = torch.zeros_like(distinct).scatter_reduce_(0, inverse, preference, "amax", include_self=False)
-    return distinct, counts, greatest
-
-
-def places_within_rows(rows: Tensor, *by: Tensor) -> Tensor:
-    """Place of each entry in its row, 0 for the least, ordered by the first of ``by``, then the next.
+def ranks_within_rows(rows: Tensor, *by: Tensor) -> Tensor:
+    """Rank of each entry in its row, 0 for the least, ordered by the first of ``by``, then the next.
 
     Args:
-        rows: ``[T]`` row numbers in ascending order.
-        by: Sort keys ``[T]``, the most important first.
+        rows: ``[E]`` row numbers in ascending order.
+        by: Sort keys ``[E]``, the most important first.
 
     Returns:
-        ``[T]`` places.
+        ``[E]`` ranks.
     """
     order = torch.arange(len(rows), device=rows.device)
     for key in (*reversed(by), rows):
         order = order[torch.argsort(key[order], stable=True)]
-    ascending = torch.arange(len(rows), device=rows.device)
-    first_of_row = torch.searchsorted(rows, rows)
-    places = torch.empty_like(order)
-    places[order] = ascending - first_of_row  # rows are sorted, so a row keeps its stretch
-    return places
+    ranks = torch.empty_like(order)
+    # Rows are sorted, so each keeps its range of indices.
+    ranks[order] = torch.arange(len(rows), device=rows.device) - torch.searchsorted(rows, rows)
+    return ranks
