@@ -9,8 +9,8 @@ from typing import Any
 
 from recbole_popaware.experiments.plan import Plan
 from recbole_popaware.experiments.report.results import Results, gather
-from recbole_popaware.experiments.runner import do_runs
 from recbole_popaware.experiments.runs import Run, make_runs
+from recbole_popaware.experiments.scheduler import do_runs
 from recbole_popaware.experiments.source import digest, ensure_data
 from recbole_popaware.experiments.store import RunStore
 

@@ -174,7 +174,7 @@ def test_resume_keeps_finished_runs_and_only_reports(done, capsys, monkeypatch):
     folder = done[0]
     marks = {run: run.stat().st_mtime_ns for run in (folder / "out" / "runs").iterdir()}
     words = [str(folder / "toy.yaml"), "--output", str(folder / "out"), "--resume", "--epochs=2"]
-    monkeypatch.setattr("recbole_popaware.experiments.runner.CHILD", ("-c", "raise SystemExit(5)"))
+    monkeypatch.setattr("recbole_popaware.experiments.scheduler.CHILD", ("-c", "raise SystemExit(5)"))
     assert main([*words, "--only", "Counts", "Plain", "Pop"]) == 0
     assert "GradedNDCG@5" in capsys.readouterr().out
     assert {run: run.stat().st_mtime_ns for run in (folder / "out" / "runs").iterdir()} == marks

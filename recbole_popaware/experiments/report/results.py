@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from recbole_popaware.experiments.plan import Plan, System
-from recbole_popaware.experiments.runner import Failure
 from recbole_popaware.experiments.runs import Protocol, Run
+from recbole_popaware.experiments.scheduler import Failure
 from recbole_popaware.experiments.store import RunStore
 
 # More of these is neither better nor worse.

@@ -16,8 +16,8 @@ from recbole_popaware.experiments.report.results import Results, SystemResult, i
 from recbole_popaware.experiments.report.significance import Comparison
 from recbole_popaware.experiments.report.style import looks
 from recbole_popaware.experiments.report.tables import all_tables, as_markdown, relative_gain
-from recbole_popaware.experiments.runner import Failure
 from recbole_popaware.experiments.runs import Protocol, Run
+from recbole_popaware.experiments.scheduler import Failure
 
 PROTOCOL = Protocol(Path("toy.inter"), ("NDCG", "RepeatBias"), (5, 10), "NDCG@10", {"split": {"GTS": [1]}})
 

@@ -1,4 +1,4 @@
-"""The process of one run: ``python -m recbole_popaware.experiments.child FOLDER``.
+"""The process of one run: ``python -m recbole_popaware.experiments.worker FOLDER``.
 
 FOLDER holds ``job.json``. What the run makes goes into it: ``result.json``, ``per_user.parquet``,
 ``recommendations.parquet``, ``users.parquet``, ``curve.jsonl`` (a line an epoch, as it goes), ``saved/``.

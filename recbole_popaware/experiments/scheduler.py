@@ -23,7 +23,7 @@ from recbole_popaware.experiments.store import RunStore
 if TYPE_CHECKING:
     from recbole_popaware.experiments.runs import Run
 
-CHILD = ("-m", f"{__package__}.child")
+CHILD = ("-m", f"{__package__}.worker")
 _GRACE = 5.0  # seconds for a child to end by itself
 _PAUSE = 0.1  # seconds between two looks at the children
 
