@@ -21,7 +21,7 @@ from recbole_popaware.experiments.__main__ import main
 from recbole_popaware.experiments.lists import describe_users, recommendations
 from recbole_popaware.experiments.plan import Plan, System, find_plan, read_plan
 from recbole_popaware.experiments.runs import make_runs
-from recbole_popaware.experiments.source import converter_words, ensure_data
+from recbole_popaware.experiments.source import converter_arguments, ensure_data
 from recbole_popaware.quick_start import train
 from recbole_popaware.utils import MODELS
 
@@ -174,7 +174,7 @@ def test_resume_keeps_finished_runs_and_only_reports(done, capsys, monkeypatch):
     folder = done[0]
     marks = {run: run.stat().st_mtime_ns for run in (folder / "out" / "runs").iterdir()}
     words = [str(folder / "toy.yaml"), "--output", str(folder / "out"), "--resume", "--epochs=2"]
-    monkeypatch.setattr("recbole_popaware.experiments.scheduler.CHILD", ("-c", "raise SystemExit(5)"))
+    monkeypatch.setattr("recbole_popaware.experiments.scheduler.WORKER", ("-c", "raise SystemExit(5)"))
     assert main([*words, "--only", "Counts", "Plain", "Pop"]) == 0
     assert "GradedNDCG@5" in capsys.readouterr().out
     assert {run: run.stat().st_mtime_ns for run in (folder / "out" / "runs").iterdir()} == marks
@@ -278,7 +278,9 @@ def test_shipped_experiments_have_settings_that_work(name):
     assert protocol.main == "GradedNDCG@10"
     heads = {run.system.name: run.effective.get("popularity_head") for run in runs}
     assert heads["SASRec"] == heads["BERT4Rec"] == heads["gSASRec"] == "none"
-    assert converter_words(read_plan(find_plan("lastfm-1k")), "RAW", protocol.file.parent)[2] == "lastfm1k"
+    assert (
+        converter_arguments(read_plan(find_plan("lastfm-1k")), "RAW", protocol.file.parent)[2] == "lastfm1k"
+    )
 
 
 @pytest.mark.slow

@@ -41,7 +41,7 @@ LAST = "json.dump({'fingerprint': job['fingerprint']}, open('result.json', 'w'))
 def store(tmp_path, monkeypatch):
     lines = [f"if says == {name!r}:\n    {code or 'pass'}\n" for name, code in BEHAVIOUR.items()]
     program = FINISH + "".join(lines) + LAST
-    monkeypatch.setattr(scheduler, "CHILD", ("-c", program))
+    monkeypatch.setattr(scheduler, "WORKER", ("-c", program))
     return RunStore(tmp_path / "out", "digest")
 
 
@@ -116,7 +116,7 @@ def run_of(name, says):
     system = SimpleNamespace(model="M")
     return SimpleNamespace(key=name, system=system, settings={{"says": says}}, fingerprint=str)
 
-scheduler.CHILD = {scheduler.CHILD!r}
+scheduler.WORKER = {scheduler.WORKER!r}
 store = scheduler.RunStore(Path({str(store.output)!r}), "digest")
 try:
     runs = [run_of("Done", "fine"), run_of("Slow", "slow"), run_of("Never", "fine")]
