@@ -45,7 +45,7 @@ def test_every_shipped_experiment_has_the_paper_s_systems(file):
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"systems": None}, "lacks the key [systems]"),
         ({"systems": []}, "at least one system"),
@@ -63,10 +63,10 @@ def test_every_shipped_experiment_has_the_paper_s_systems(file):
         ({"raw": {"get": "x", "source": "table", "options": "--a b"}}, "list of arguments"),
     ],
 )
-def test_mistakes_in_the_file_are_named(tmp_path, changed, told):
+def test_mistakes_in_the_file_are_named(tmp_path, changed, message):
     with pytest.raises(UsageError) as mistake:
         read_plan(write(tmp_path, **changed))
-    assert told in str(mistake.value)
+    assert message in str(mistake.value)
 
 
 @pytest.mark.parametrize("text", ["systems: [", "just words", "", "a: b: c", "\x00"])

@@ -59,11 +59,12 @@ def note(results: Results) -> str:
     if not names:
         return ""
     systems = ", ".join(_describe(result) for result in results.systems if result.name in names)
-    text = f"Training ended before the patience ran out: {systems}. More epochs may give better results."
+    text = (
+        f"Training ended at the limit of epochs, before the patience ran out: {systems}. "
+        "More epochs may give better results."
+    )
     bases = dict.fromkeys(base.name for base, _ in results.pairs() if base.name in names)
-    if bases:
-        text += f" Differences from {', '.join(bases)} are in part a matter of training time."
-    return text
+    return f"{text} Differences from {', '.join(bases)} may change then." if bases else text
 
 
 def _describe(result: SystemResult) -> str:
