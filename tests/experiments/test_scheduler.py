@@ -1,4 +1,4 @@
-"""The scheduler with children that take no time: small programs stand in for a training."""
+"""The scheduler with small programs, which take no time, in place of trainings."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_one_failure_does_not_stop_the_others(store, says, reason):
     assert not leftovers(store)
 
 
-def test_old_numbers_do_not_stand_in_for_a_failure(store):
+def test_old_numbers_are_not_taken_for_those_of_a_failed_run(store):
     good = run_of("A")
     do_runs([good], store, "toy", jobs=1)
     do_runs([replace(good, settings={"says": "broken"})], store, "toy", jobs=1)

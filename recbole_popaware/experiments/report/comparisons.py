@@ -1,4 +1,4 @@
-"""Which systems are compared with each other, and what the tests say, in words."""
+"""Which systems are compared with each other, and what the tests say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names in a column beside the lines they belong to, so that lines that hide each other can be told apart."""
+"""Names in a column, each joined to its line, as lines that hide each other need."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _as_json(results: Results, compared: Sequence[comparisons.Comparison]) -> di
     ]
     return {
         "systems": systems,
-        "still_improving": training.still_improving(results),
+        "cut_short": training.cut_short(results),
         "significance": [asdict(comparison) for comparison in compared],
         "failures": [{"run": f.run.key, "reason": f.reason} for f in results.failures],
     }

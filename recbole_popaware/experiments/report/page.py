@@ -10,8 +10,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from recbole_popaware.experiments.report import tables as texts
-from recbole_popaware.experiments.report import training
+from recbole_popaware.experiments.report import headings, training
 from recbole_popaware.experiments.report.comparisons import (
     EXPLANATION,
     Comparison,
@@ -21,7 +20,7 @@ from recbole_popaware.experiments.report.comparisons import (
 )
 from recbole_popaware.experiments.report.plots import Picture
 from recbole_popaware.experiments.report.results import Results
-from recbole_popaware.experiments.report.tables import Table, relative_gain
+from recbole_popaware.experiments.report.tables import LEGEND, Table, relative_gain
 
 _TEMPLATE = "report.html.jinja"
 
@@ -45,18 +44,18 @@ def report_html(
     loader = FileSystemLoader(Path(__file__).parent)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     return environment.get_template(_TEMPLATE).render(
-        title=texts.title(results),
+        title=headings.title(results),
         name=results.plan.name,
-        heading=f"{texts.how_many(results)} on {results.plan.dataset}",
-        names=texts.names(results),
-        protocol=texts.protocol(results),
+        heading=f"{headings.how_many(results)} on {results.plan.dataset}",
+        names=headings.names(results),
+        protocol=headings.protocol(results),
         facts=facts,
         data=_data_facts(results),
         sentences=summary(results, comparisons),
         note=training.note(results),
         failures=results.failures,
         pictures=[(picture, embedded(picture.file)) for picture in pictures],
-        legend=texts.LEGEND,
+        legend=LEGEND,
         tables=tables,
         explanation=EXPLANATION,
         tests=[as_table(comparison) for comparison in comparisons],

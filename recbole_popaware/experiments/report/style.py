@@ -1,4 +1,4 @@
-"""How the charts look: colours that colour-blind people tell apart, and one look for all axes."""
+"""How the charts look: colours that colour-blind people can distinguish, and one look for all axes."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recbole_popaware.experiments.report import training
+from recbole_popaware.experiments.report import headings, training
 from recbole_popaware.experiments.report.results import Results, SystemResult, is_accuracy
 
 BEST, SECOND = "best", "second"
@@ -77,52 +77,22 @@ def all_tables(results: Results) -> list[Table]:
 
 def as_markdown(results: Results, tables: Sequence[Table]) -> str:
     """The file ``table.md``."""
-    parts = [f"# {title(results)}", f"Systems: {names(results)}.", LEGEND, training.note(results)]
+    parts = [
+        f"# {headings.title(results)}",
+        f"Systems: {headings.names(results)}.",
+        LEGEND,
+        training.note(results),
+    ]
     return "\n\n".join([*filter(None, parts), *(table.markdown() for table in tables)]) + "\n"
 
 
 def short_report(results: Results) -> str:
-    """What the command prints: the table of the main measure, and which systems were still improving."""
+    """What the command prints: the table of the main measure, and which systems were cut short."""
     if not results.systems:
         return "no system has finished"
     main = results.protocol.main
     table = next(table for table in all_tables(results) if main in table.header)
     return "\n\n".join(filter(None, (table.markdown(), training.note(results))))
-
-
-def title(results: Results) -> str:
-    """Say what is compared: how many systems, on which data, under which protocol."""
-    name, data = results.plan.name, results.plan.dataset
-    return f"{name}: {how_many(results)} on {data}, {protocol(results)}"
-
-
-def how_many(results: Results) -> str:
-    """Say how many systems there are, and of how many if some have not finished."""
-    planned, finished = len(results.plan.systems), len(results.systems)
-    text = f"{finished}" if planned == finished else f"{finished} of {planned}"
-    return f"{text} system{'' if planned == 1 else 's'}"
-
-
-def names(results: Results) -> str:
-    """The systems by name: bases with their variants, such as ``SASRec → PopSASRec``."""
-    variants = {variant.name for _, variant in results.pairs()}
-    texts = []
-    for result in results.systems:
-        if result.name not in variants:
-            own = [variant.name for base, variant in results.pairs() if base.name == result.name]
-            texts.append(f"{result.name} → {' / '.join(own)}" if own else result.name)
-    return ", ".join(texts) or "none"
-
-
-def protocol(results: Results) -> str:
-    """The protocol in a line, such as ``split GTS 0.8 : 0.1 : 0.1, best epoch by NDCG@10``."""
-    split = results.protocol.eval_args.get("split") or {}
-    shares = [
-        f"split {kind} {part if isinstance(part, str) else ' : '.join(map(str, part))}"
-        for kind, part in split.items()
-    ]
-    preset = [f"protocol {results.protocol.preset}"] if results.protocol.preset else []
-    return ", ".join([*preset, *shares, f"best epoch by {results.protocol.main}"])
 
 
 def relative_gain(base: float, variant: float) -> str:

@@ -48,14 +48,14 @@ def patience_left(run: Mapping[str, Any]) -> bool:
     return bool(later <= run["settings"]["stopping_step"])
 
 
-def still_improving(results: Results) -> list[str]:
+def cut_short(results: Results) -> list[str]:
     """Names of the systems of which a run ended before its patience ran out."""
     return [result.name for result in results.systems if any(map(patience_left, result.runs.values()))]
 
 
 def note(results: Results) -> str:
-    """Say which systems were still improving when training ended; empty if none was."""
-    names = still_improving(results)
+    """Say which systems were cut short by the limit of epochs; empty if none was."""
+    names = cut_short(results)
     if not names:
         return ""
     systems = ", ".join(_describe(result) for result in results.systems if result.name in names)

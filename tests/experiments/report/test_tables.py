@@ -19,6 +19,7 @@ from recbole_popaware.experiments.report.comparisons import (
     verdict,
 )
 from recbole_popaware.experiments.report.comparisons import as_markdown as significance
+from recbole_popaware.experiments.report.headings import names, title
 from recbole_popaware.experiments.report.page import report_html, summary
 from recbole_popaware.experiments.report.results import Results, SystemResult, is_accuracy
 from recbole_popaware.experiments.report.significance import PairedTest
@@ -28,10 +29,8 @@ from recbole_popaware.experiments.report.tables import (
     Table,
     all_tables,
     as_markdown,
-    names,
     relative_gain,
     short_report,
-    title,
 )
 from recbole_popaware.experiments.runs import Protocol, Run
 from recbole_popaware.experiments.scheduler import Failure
@@ -151,9 +150,10 @@ def test_the_title_says_what_is_compared(three):
     assert title(three) == "toy: 3 systems on toy, protocol corrected, split GTS 1, best epoch by NDCG@10"
     more = results_of(*three.systems, system("D", [0.1], base="A"))
     assert names(more) == "A → B / D, C"
+    assert names(results_of(*more.systems, system("E", [0.1], base="D"))) == "A → B / D, C, D → E"
 
 
-def test_the_command_prints_the_main_measure_and_who_was_still_improving(three):
+def test_the_command_prints_the_main_measure_and_who_was_cut_short(three):
     assert short_report(three).startswith("## NDCG\n")
     late = results_of(system("A", [0.2], stopping_step=1), system("B", [0.3], base="A"))
     assert "limit of epochs, before the patience ran out: A (best epoch 3 of 4)" in short_report(late)
