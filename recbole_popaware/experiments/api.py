@@ -54,9 +54,10 @@ def experiment(
         UsageError: If the file, an argument or a property cannot work, or the data are missing.
         KeyboardInterrupt: On Ctrl-C, after all processes have ended; go on with ``resume=True``.
 
-    Example:
-        >>> results = experiment("demo", only=["SASRec", "PopSASRec"], epochs=3)  # doctest: +SKIP
-        >>> results.means()["GradedNDCG@10"]  # doctest: +SKIP
+    Example::
+
+        results = experiment("demo", only=["SASRec", "PopSASRec"], jobs=2, epochs=3)
+        results.means()["GradedNDCG@10"]
     """
     plan = read_plan(find_plan(os.fspath(file)))
     overrides = _plain(properties)
