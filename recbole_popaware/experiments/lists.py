@@ -66,8 +66,8 @@ def describe_users(data: Any) -> pd.DataFrame:
     """
     part, config = data.test_data.dataset, data.config
     users, ends = (part.inter_feat[config[f]] for f in ("USER_ID_FIELD", "HISTORY_END_FIELD"))
-    rows, places = part.history.before(users, ends)
-    keys = rows * data.dataset.item_num + part.history.items[places]
+    rows, positions = part.history.before(users, ends)
+    keys = rows * data.dataset.item_num + part.history.items[positions]
     distinct: Tensor = torch.unique(keys) // data.dataset.item_num
     plays, items = (torch.bincount(x, minlength=len(users)).numpy() for x in (rows, distinct))
     names = data.dataset.field2id_token[config["USER_ID_FIELD"]]

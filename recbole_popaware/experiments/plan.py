@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from recbole_popaware import properties
-from recbole_popaware.errors import UsageError, shown
+from recbole_popaware.errors import UsageError, did_you_mean, shown
 from recbole_popaware.safe_yaml import read_yaml
 
 FOLDER = properties.FOLDER / "experiments"
@@ -21,12 +20,12 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
 @dataclass(frozen=True)
 class RawSource:
-    """Where the data of an experiment come from.
+    """The raw file that the data of an experiment are converted from.
 
     Attributes:
         get: Which file to get from where, for people.
         source: SOURCE of ``python -m dataset_converters``.
-        options: Further words of that command.
+        options: Further arguments of that command.
     """
 
     get: str
@@ -42,7 +41,7 @@ class System:
         name: Its name in all tables and plots.
         model: Model class by name.
         settings: Its own properties, which win over those that all share.
-        base: Name of the plain system that it improves on, if any.
+        base: Name of the system that it is a variant of and is compared with, if any.
     """
 
     name: str
@@ -73,17 +72,17 @@ class Plan:
         return tuple(system for system in self.systems if not names or system.name in names)
 
 
-def find_plan(given: str) -> Path:
+def find_plan(name: str) -> Path:
     """Find an experiment file by path, or by the name of one that comes with the package.
 
     Raises:
         UsageError: If there is none.
     """
-    for path in (Path(given), FOLDER / f"{given}.yaml"):
+    for path in (Path(name), FOLDER / f"{name}.yaml"):
         if os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises where a name is too long
             return path
     shipped = ", ".join(sorted(file.stem for file in FOLDER.glob("*.yaml")))
-    raise UsageError(f"experiment file [{shown(given)}] is not there; those of the package are {shipped}")
+    raise UsageError(f"experiment file [{shown(name)}] is not there; those of the package are {shipped}")
 
 
 def read_plan(file: Path) -> Plan:
@@ -118,8 +117,8 @@ def _systems(listed: Any, where: str) -> tuple[System, ...]:
     for system in systems:
         if system.base is not None:
             others = [name for name in names if name != system.name]
-            told = f"{where}: base [{system.base}] of [{system.name}] is no other system; there are"
-            _accept(system.base, others, told)
+            message = f"{where}: base [{system.base}] of [{system.name}] is no other system; there are"
+            _accept(system.base, others, message)
     return systems
 
 
@@ -137,10 +136,12 @@ def _raw(content: Any, where: str) -> RawSource | None:
     content = _table(content, f"{where}: raw", ("get", "source"), ("options",))
     options = content.get("options") or []
     if not isinstance(options, list):
-        raise UsageError(f"{where}: raw: options must be a list of words, such as [--sample-items, 30000]")
-    words = tuple(_word(option, f"{where}: raw: an option") for option in options)
+        raise UsageError(
+            f"{where}: raw: options must be a list of arguments, such as [--sample-items, 30000]"
+        )
+    arguments = tuple(_word(option, f"{where}: raw: an option") for option in options)
     get, source = (_word(content[key], f"{where}: raw: {key}") for key in ("get", "source"))
-    return RawSource(get, source, words)
+    return RawSource(get, source, arguments)
 
 
 def _settings(content: Any, where: str) -> dict[str, Any]:
@@ -156,7 +157,7 @@ def _settings(content: Any, where: str) -> dict[str, Any]:
 def _table(content: Any, where: str, needed: Sequence[str], optional: Sequence[str]) -> dict[str, Any]:
     """Check that something is a mapping with all of the needed keys and no unknown one."""
     if not isinstance(content, dict):
-        raise UsageError(f"{where} must hold keys: {', '.join(needed)} (and maybe {', '.join(optional)})")
+        raise UsageError(f"{where} must have keys: {', '.join(needed)} (and maybe {', '.join(optional)})")
     for key in needed:
         if content.get(key) is None:
             raise UsageError(f"{where} lacks the key [{key}]")
@@ -182,6 +183,4 @@ def _word(value: Any, where: str) -> str:
 
 def _accept(name: str, accepted: Sequence[str], otherwise: str) -> None:
     if name not in accepted:
-        near = difflib.get_close_matches(name, accepted, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        raise UsageError(f"{otherwise} {', '.join(accepted)}{hint}")
+        raise UsageError(f"{otherwise} {', '.join(accepted)}{did_you_mean(name, accepted)}")

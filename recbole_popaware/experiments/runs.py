@@ -1,8 +1,7 @@
-"""Turn a plan into runs with complete settings, and find mistakes before hours are spent."""
+"""The runs of a plan: trainings with complete settings, in which mistakes are seen before hours are spent."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -11,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from recbole_popaware.config import Config
-from recbole_popaware.errors import UsageError
+from recbole_popaware.errors import UsageError, did_you_mean
 from recbole_popaware.experiments.plan import Plan, System
 from recbole_popaware.model.sequential_recommender import MostPop
 
-# Properties that say where things are and not what is computed.
-_PLACES = (
+# Properties that name folders and devices, and change no result.
+_NEUTRAL = (
     *("data_path", "checkpoint_dir", "show_progress", "state", "gpu_id", "log_wandb", "wandb_project"),
     *("save_dataset", "dataset_save_path", "save_dataloaders", "dataloaders_save_path"),
 )
@@ -59,6 +58,7 @@ class Protocol:
 
     Attributes:
         file: The ``.inter`` file.
+        preset: The property ``protocol``: ``corrected`` or ``paper``.
         measures: Names as they are written in ``metrics``.
         topk: Lengths of the ranked lists.
         main: The measure that picks epochs, such as ``GradedNDCG@10``.
@@ -66,6 +66,7 @@ class Protocol:
     """
 
     file: Path
+    preset: str
     measures: tuple[str, ...]
     topk: tuple[int, ...]
     main: str
@@ -96,7 +97,7 @@ def make_runs(plan: Plan, overrides: Mapping[str, Any], seeds: int) -> tuple[lis
         learns = not issubclass(config.model_class, MostPop)
         for seed in range(config["seed"], config["seed"] + (seeds if learns else 1)):
             effective = {**json.loads(config.settings_as_text()), "seed": seed}
-            effective = {name: value for name, value in effective.items() if name not in _PLACES}
+            effective = {name: value for name, value in effective.items() if name not in _NEUTRAL}
             runs.append(Run(system, seed, {**settings, "seed": seed}, effective))
     for name in (*plan.settings, *overrides):
         _check_known(name, known, "property")
@@ -122,6 +123,7 @@ def _protocol(config: Config) -> Protocol:
     name, _, k = config["valid_metric"].partition("@")
     return Protocol(
         file=folder / f"{config['dataset']}.inter",
+        preset=config["protocol"],
         measures=tuple(metrics.values()),
         topk=tuple(config["topk"]),
         main=f"{metrics[name.lower()]}@{k}",
@@ -134,14 +136,12 @@ def _shared(protocols: Mapping[str, Protocol]) -> Protocol:
     for name, other in rest:
         if other != protocol:
             raise UsageError(
-                f"systems [{first}] and [{name}] differ in data, eval_args, metrics, topk or valid_metric; "
-                f"side by side they must share them"
+                f"systems [{first}] and [{name}] differ in data, protocol, eval_args, metrics, topk or "
+                f"valid_metric; side by side they must share them"
             )
     return protocol
 
 
 def _check_known(name: str, known: set[str], what: str) -> None:
     if name not in known:
-        near = difflib.get_close_matches(name, sorted(known), n=1)
-        hint = f"; did you mean [{near[0]}]?" if near else ""
-        raise UsageError(f"{what} [{name}] is not known{hint}")
+        raise UsageError(f"{what} [{name}] is not known{did_you_mean(name, known)}")

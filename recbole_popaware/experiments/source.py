@@ -31,20 +31,22 @@ def ensure_data(plan: Plan, file: Path, raw: Path | None) -> None:
     """
     if file.is_file():
         return
-    words = converter_words(plan, str(raw or "RAW"), file.parent.parent)
+    arguments = converter_arguments(plan, str(raw or "RAW"), file.parent.parent)
     if raw is None:
-        raise UsageError(f"{file} is not there; {_how_to_get_it(plan, words)}")
-    if not words:
+        raise UsageError(f"{file} is not there; {_how_to_get_it(plan, arguments)}")
+    if not arguments:
         raise UsageError(f"{file} is not there, and the experiment file does not say how to convert {raw}")
     if not raw.exists():
-        raise UsageError(f"raw file {raw} is not there; {_how_to_get_it(plan, words)}")
-    done = subprocess.run([sys.executable, *words], env=child_environment(), check=False)  # noqa: S603  # our own converter
+        raise UsageError(f"raw file {raw} is not there; {_how_to_get_it(plan, arguments)}")
+    done = subprocess.run([sys.executable, *arguments], env=child_environment(), check=False)  # noqa: S603  # our own converter
     if done.returncode or not file.is_file():
-        raise UsageError(f"the converter failed (exit code {done.returncode}): python {shlex.join(words)}")
+        raise UsageError(
+            f"the converter failed (exit code {done.returncode}): python {shlex.join(arguments)}"
+        )
 
 
-def converter_words(plan: Plan, raw: str, folder: Path) -> Sequence[str]:
-    """Words of the converter's command line after ``python``; none if the plan names no raw source."""
+def converter_arguments(plan: Plan, raw: str, folder: Path) -> Sequence[str]:
+    """Arguments of ``python`` that convert the raw file; none if the plan names no raw source."""
     if plan.raw is None:
         return ()
     out = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder)
@@ -67,15 +69,15 @@ def child_environment(threads: int | None = None) -> dict[str, str]:
 
 def digest(file: Path) -> str:
     """SHA-256 of a file, a gigabyte in a second or two."""
-    found = hashlib.sha256()
+    sha = hashlib.sha256()
     with file.open("rb") as stream:
         for block in iter(lambda: stream.read(1 << 20), b""):
-            found.update(block)
-    return found.hexdigest()
+            sha.update(block)
+    return sha.hexdigest()
 
 
-def _how_to_get_it(plan: Plan, words: Sequence[str]) -> str:
+def _how_to_get_it(plan: Plan, arguments: Sequence[str]) -> str:
     if plan.raw is None:
         return "put it there, or say with --data_path=FOLDER where data sets are"
-    command = shlex.join(words)
+    command = shlex.join(arguments)
     return f"get {plan.raw.get}, then run: python {command} (or add --raw RAW to this command, which runs it)"

@@ -1,4 +1,4 @@
-"""The output folder: one folder a finished run, made under another name and renamed when it is whole."""
+"""The output folder: one folder a finished run, made under another name and renamed when it is complete."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class RunStore:
-    """Where runs and their logs are.
+    """The runs and their logs in the output folder.
 
     Args:
         output: The output folder; made if it is missing.
@@ -36,11 +36,11 @@ class RunStore:
             check_folder(folder, "the folder of the results")
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Keep the output to this process, and remove the unfinished runs of those that have died.
 
         Raises:
-            UsageError: If another experiment is at work in it.
+            UsageError: If another experiment is using it.
         """
         with held_alone(self.output, "experiment"):
             for part in self._runs.glob(f"*{PART}"):
@@ -52,7 +52,7 @@ class RunStore:
         return self._runs / run.key
 
     def part(self, run: Run) -> Path:
-        """Folder of a run that is at work."""
+        """Folder of a run that has not finished."""
         return self._runs / f"{run.key}{PART}"
 
     def log(self, run: Run) -> Path:
@@ -60,7 +60,7 @@ class RunStore:
         return self._logs / f"{run.key}.log"
 
     def is_finished(self, run: Run) -> bool:
-        """Whether the run has finished with the very settings and data that it has now."""
+        """Whether the run has finished with exactly the settings and data that it has now."""
         try:
             result = json.loads((self.folder(run) / "result.json").read_text())
         except (OSError, ValueError):
@@ -70,7 +70,7 @@ class RunStore:
     def begin(self, run: Run, dataset: str) -> Path:
         """Make the folder in which a run works, with the file that says what it is to do.
 
-        What an earlier run has left is removed: if this one fails, no old numbers stand in for it.
+        The results of an earlier run are removed: if this one fails, old numbers are not taken for its own.
         """
         shutil.rmtree(self.folder(run), ignore_errors=True)
         part = self.part(run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import inspect
 import io
 import json
 import re
@@ -18,10 +19,11 @@ from helpers import SMALL, looping_plays, write_atomic
 from recbole_popaware.config import Config
 from recbole_popaware.errors import UsageError
 from recbole_popaware.experiments.__main__ import main
+from recbole_popaware.experiments.api import experiment
 from recbole_popaware.experiments.lists import describe_users, recommendations
 from recbole_popaware.experiments.plan import Plan, System, find_plan, read_plan
 from recbole_popaware.experiments.runs import make_runs
-from recbole_popaware.experiments.source import converter_words, ensure_data
+from recbole_popaware.experiments.source import converter_arguments, ensure_data
 from recbole_popaware.quick_start import train
 from recbole_popaware.utils import MODELS
 
@@ -48,6 +50,9 @@ UNIFORM = {
 }
 
 
+OTHER = {"protocol": "paper", "eval_args": SETTINGS["eval_args"]}
+
+
 def write_plan(folder, **changed):
     plan = {
         "dataset": "toy",
@@ -65,12 +70,12 @@ def done(tmp_path_factory):
     """An experiment that has run: its folder, exit code and standard error."""
     folder = tmp_path_factory.mktemp("experiment")
     write_atomic(folder / "data", "toy", looping_plays())
-    words = [write_plan(folder, settings={**SETTINGS, "data_path": str(folder / "data"), "epochs": 9})]
-    words += ["--output", folder / "out", "--jobs", "2", "--epochs=2"]
-    told = io.StringIO()
-    with contextlib.redirect_stderr(told):
-        code = main([*map(str, words)])
-    return folder, code, told.getvalue()
+    arguments = [write_plan(folder, settings={**SETTINGS, "data_path": str(folder / "data"), "epochs": 9})]
+    arguments += ["--output", folder / "out", "--jobs", "2", "--epochs=2"]
+    errors = io.StringIO()
+    with contextlib.redirect_stderr(errors):
+        code = main([*map(str, arguments)])
+    return folder, code, errors.getvalue()
 
 
 @pytest.fixture
@@ -79,10 +84,10 @@ def results(done):
 
 
 def test_a_failing_system_is_reported_at_the_end(done, results):
-    folder, code, told = done
+    folder, code, errors = done
     assert code == 1
-    assert told.startswith("failed: Broken.2020: window_fields are ['gone']")
-    assert told.count("\n") == 1
+    assert errors.startswith("failed: Broken.2020: window_fields are ['gone']")
+    assert errors.count("\n") == 1
     assert [failure["run"] for failure in results["failures"]] == ["Broken.2020"]
     assert "error: " in (folder / "out" / "logs" / "Broken.2020.log").read_text()
 
@@ -93,14 +98,14 @@ def test_nothing_half_written_is_left(done):
 
 def test_results_hold_every_run_with_its_settings(results):
     runs = {system["name"]: system["runs"] for system in results["systems"]}
-    assert {name: [run["seed"] for run in found] for name, found in runs.items()} == {
+    assert {name: [run["seed"] for run in of_system] for name, of_system in runs.items()} == {
         "Counts": [2020],
         "Plain": [2020],
         "Pop": [2020],
     }
     assert results["settings"]["epochs"] == 9
     assert results["overrides"] == {"epochs": "2"}
-    assert {run["settings"]["epochs"] for found in runs.values() for run in found} == {2}
+    assert {run["settings"]["epochs"] for of_system in runs.values() for run in of_system} == {2}
     assert {"recbole", "torch", "recbole_popaware", "python"} <= set(results["versions"])
     for run in runs["Pop"]:
         assert [point["epoch"] for point in run["curve"]] == [1, 2]
@@ -129,13 +134,13 @@ def test_recommendations_are_lists_of_the_whole_catalogue(done, results):
     assert lists["item_id"].str.startswith("i").all()
 
 
-def test_significance_holds_each_base_against_its_pop_version_and_counts_against_the_best(done, results):
-    contests = [(contest["first"], contest["second"]) for contest in results["significance"]]
-    assert contests[0] == ("Plain", "Pop")
-    assert contests[1][0] == "Counts"
+def test_each_base_is_compared_with_its_variant_and_counts_with_the_best(done, results):
+    pairs = [(comparison["first"], comparison["second"]) for comparison in results["significance"]]
+    assert pairs[0] == ("Plain", "Pop")
+    assert pairs[1][0] == "Counts"
     text = (done[0] / "out" / "significance.md").read_text()
     assert "## Plain → Pop" in text
-    measures = [comparison["measure"] for comparison in results["significance"][0]["comparisons"]]
+    measures = [test["measure"] for test in results["significance"][0]["tests"]]
     assert measures == [f"{m}@{k}" for m in ("GradedNDCG", "RepeatRecall", "ExploreRecall") for k in (2, 5)]
 
 
@@ -146,10 +151,10 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
-        found = dict(attributes)
+        values = dict(attributes)
         if tag == "img":
-            self.images.append(found)
-        self.linked += [found[key] for key in ("src", "href") if key in found]
+            self.images.append(values)
+        self.linked += [values[key] for key in ("src", "href") if key in values]
 
 
 def test_the_report_holds_every_system_and_all_pictures(done):
@@ -173,17 +178,17 @@ def test_the_report_holds_every_system_and_all_pictures(done):
 def test_resume_keeps_finished_runs_and_only_reports(done, capsys, monkeypatch):
     folder = done[0]
     marks = {run: run.stat().st_mtime_ns for run in (folder / "out" / "runs").iterdir()}
-    words = [str(folder / "toy.yaml"), "--output", str(folder / "out"), "--resume", "--epochs=2"]
-    monkeypatch.setattr("recbole_popaware.experiments.runner.CHILD", ("-c", "raise SystemExit(5)"))
-    assert main([*words, "--only", "Counts", "Plain", "Pop"]) == 0
+    arguments = [str(folder / "toy.yaml"), "--output", str(folder / "out"), "--resume", "--epochs=2"]
+    monkeypatch.setattr("recbole_popaware.experiments.scheduler.WORKER", ("-c", "raise SystemExit(5)"))
+    assert main([*arguments, "--only", "Counts", "Plain", "Pop"]) == 0
     assert "GradedNDCG@5" in capsys.readouterr().out
     assert {run: run.stat().st_mtime_ns for run in (folder / "out" / "runs").iterdir()} == marks
-    assert main([*words, "--only", "Broken"]) == 1
+    assert main([*arguments, "--only", "Broken"]) == 1
     assert "exit code 5" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("changed", "words", "told"),
+    ("changed", "arguments", "message"),
     [
         ({"systems": [{"name": "A", "model": "SASRek"}]}, [], "system [A]: model [SASRek] is not known"),
         ({"settings": {"epoch": 3}}, [], "property [epoch] is not known"),
@@ -191,9 +196,11 @@ def test_resume_keeps_finished_runs_and_only_reports(done, capsys, monkeypatch):
         ({"systems": [{"name": "A", "model": "MostPop", "settings": {"pps_epsilon": 1}}]}, [], "pps_epsilon"),
         ({"systems": [SYSTEMS[0], {**SYSTEMS[1], "settings": {"topk": [3, 5]}}]}, [], "share"),
         ({"settings": UNIFORM}, [], "say mode: full"),
-        ({}, ["--only", "Plane"], "did you mean Plain?"),
+        ({}, ["--only", "Plane"], "did you mean [Plain]?"),
         ({}, ["--epoch=3"], "did you mean [epochs]?"),
         ({}, ["--dataset=x"], "the experiment file says it"),
+        ({"systems": [*SYSTEMS, {"name": "B", "model": "MostPop", "settings": OTHER}]}, [], "protocol"),
+        ({}, ["--file=x"], "property [file] is not known"),
         ({}, ["--seeds", "0"], "[0] must be a whole number"),
         ({}, ["--seeds", "many"], "[many] must be a whole number"),
         ({}, ["epochs=3"], "[epochs=3] is not understood"),
@@ -202,26 +209,26 @@ def test_resume_keeps_finished_runs_and_only_reports(done, capsys, monkeypatch):
         ({"dataset": "gone"}, ["--raw", "x.csv"], "does not say how to convert"),
     ],
 )
-def test_mistakes_get_one_line_and_code_2(tmp_path, changed, words, told, capsys):
+def test_mistakes_get_one_line_and_code_2(tmp_path, changed, arguments, message, capsys):
     write_atomic(tmp_path / "data", "toy", looping_plays())
     settings = {**SETTINGS, "data_path": str(tmp_path / "data"), **changed.pop("settings", {})}
     file = write_plan(tmp_path, settings=settings, **changed)
-    assert main([str(file), "--output", str(tmp_path / "out"), *words]) == 2
+    assert main([str(file), "--output", str(tmp_path / "out"), *arguments]) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ")
     assert captured.err.count("\n") == 1
-    assert told in captured.err
+    assert message in captured.err
     assert not captured.out
     assert not (tmp_path / "out").exists()
 
 
-def test_missing_data_are_told_with_the_command_that_makes_them(tmp_path, capsys):
+def test_missing_data_are_named_with_the_command_that_makes_them(tmp_path, capsys):
     raw = {"get": "plays.csv from my shelf", "source": "table", "options": ["--user", "who"]}
     file = write_plan(tmp_path, raw=raw)
     assert main([str(file)]) == 2
-    told = capsys.readouterr().err
-    assert "get plays.csv from my shelf, then run: python -m dataset_converters table RAW data" in told
-    assert "--name toy --user who" in told
+    message = capsys.readouterr().err
+    assert "get plays.csv from my shelf, then run: python -m dataset_converters table RAW data" in message
+    assert "--name toy --user who" in message
     assert main([str(file), "--raw", "nowhere.csv"]) == 2
     assert "raw file nowhere.csv is not there" in capsys.readouterr().err
 
@@ -241,11 +248,61 @@ def test_the_raw_file_is_converted_on_the_way(tmp_path):
         ensure_data(read_plan(write_plan(tmp_path, raw=raw)), inter, Path("plays.csv"))
 
 
+@pytest.fixture
+def trained(done, monkeypatch):
+    """The experiment again from Python: no run starts, as all but the broken one have finished."""
+    monkeypatch.setattr("recbole_popaware.experiments.scheduler.WORKER", ("-c", "raise SystemExit(5)"))
+
+    def call(**arguments):
+        return experiment(done[0] / "toy.yaml", output=done[0] / "out", resume=True, epochs=2, **arguments)
+
+    return call
+
+
+def test_one_call_gives_the_results(done, trained):
+    results = trained(only=["Counts", "Pop"])
+    assert results.means().index.tolist() == ["Counts", "Plain", "Pop"]
+    assert list(results.means()) == results.measures()
+    assert not results.failures
+    assert (results.output / "report.html").is_file()
+
+
+def test_a_run_that_fails_is_in_the_results(done, trained):
+    (failure,) = trained(only="Broken").failures
+    assert failure.run.key == "Broken.2020"
+    assert failure.reason == "ended with exit code 5"
+    assert failure.log.is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seeds": 0}, "seeds [0] must be a whole number, at least 1"),
+        ({"jobs": "2"}, "jobs [2] must be a whole number, at least 1"),
+        ({"model": "MostPop"}, "model cannot be set here"),
+        ({"learning_rate": object()}, "of type object; an experiment takes"),
+        ({"only": "Plane"}, "did you mean [Plain]?"),
+        ({"epoch": 3}, "did you mean [epochs]?"),
+    ],
+)
+def test_a_mistake_in_a_call_is_named(trained, arguments, message):
+    with pytest.raises(UsageError) as mistake:
+        trained(**arguments)
+    assert message in str(mistake.value)
+
+
+def test_help_shows_the_arguments():
+    signature = inspect.signature(experiment)
+    names = ["file", "output", "only", "seeds", "jobs", "resume", "raw", "properties"]
+    assert list(signature.parameters) == names
+    assert signature.return_annotation == "Results"
+
+
 def test_interruption_is_quiet(done, monkeypatch, capsys):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("recbole_popaware.experiments.run.make_runs", interrupt)
+    monkeypatch.setattr("recbole_popaware.experiments.api.make_runs", interrupt)
     assert main([str(done[0] / "toy.yaml")]) == 130
     assert "--resume" in capsys.readouterr().err
 
@@ -278,16 +335,18 @@ def test_shipped_experiments_have_settings_that_work(name):
     assert protocol.main == "GradedNDCG@10"
     heads = {run.system.name: run.effective.get("popularity_head") for run in runs}
     assert heads["SASRec"] == heads["BERT4Rec"] == heads["gSASRec"] == "none"
-    assert converter_words(read_plan(find_plan("lastfm-1k")), "RAW", protocol.file.parent)[2] == "lastfm1k"
+    assert (
+        converter_arguments(read_plan(find_plan("lastfm-1k")), "RAW", protocol.file.parent)[2] == "lastfm1k"
+    )
 
 
 @pytest.mark.slow
 def test_the_demo_compares_eight_systems(tmp_path):
     assert main(["demo", "--epochs=1", "--jobs", "2", "--output", str(tmp_path / "out")]) == 0
-    found = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert len(found["systems"]) == 8
-    assert len(found["significance"]) == 4
-    best = max(found["systems"], key=lambda system: system["mean"]["GradedNDCG@10"])
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert len(results["systems"]) == 8
+    assert len(results["significance"]) == 4
+    best = max(results["systems"], key=lambda system: system["mean"]["GradedNDCG@10"])
     assert best["name"].startswith(("Pop", "Personalized"))
 
 

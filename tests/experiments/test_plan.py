@@ -45,28 +45,28 @@ def test_every_shipped_experiment_has_the_paper_s_systems(file):
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"systems": None}, "lacks the key [systems]"),
         ({"systems": []}, "at least one system"),
         ({"systems": [{"name": "A"}]}, "lacks the key [model]"),
-        ({"systems": ["A"]}, "system 1 must hold keys"),
+        ({"systems": ["A"]}, "system 1 must have keys"),
         ({"systems": [*SYSTEMS, {"name": "a", "model": "X"}]}, "two systems are named [A]"),
         ({"systems": [{"name": "A", "model": "X", "base": "B"}]}, "base [B] of [A]"),
         ({"systems": [{"name": "A", "model": "X", "base": "A"}]}, "base [A] of [A]"),
         ({"systems": [{"name": "../A", "model": "X"}]}, "name is [../A]"),
-        ({"systems": [{"name": "A", "model": "X", "setings": {}}]}, "did you mean settings?"),
+        ({"systems": [{"name": "A", "model": "X", "setings": {}}]}, "did you mean [settings]?"),
         ({"setting": {}}, "unknown key [setting]"),
         ({"settings": [1]}, "property: value"),
         ({"settings": {"model": "X"}}, "model does not belong"),
         ({"raw": {"get": "x"}}, "raw lacks the key [source]"),
-        ({"raw": {"get": "x", "source": "table", "options": "--a b"}}, "list of words"),
+        ({"raw": {"get": "x", "source": "table", "options": "--a b"}}, "list of arguments"),
     ],
 )
-def test_mistakes_in_the_file_are_named(tmp_path, changed, told):
+def test_mistakes_in_the_file_are_named(tmp_path, changed, message):
     with pytest.raises(UsageError) as mistake:
         read_plan(write(tmp_path, **changed))
-    assert told in str(mistake.value)
+    assert message in str(mistake.value)
 
 
 @pytest.mark.parametrize("text", ["systems: [", "just words", "", "a: b: c", "\x00"])

@@ -1,4 +1,4 @@
-"""Which systems are held against each other, and what the tests say, in words."""
+"""Which systems are compared with each other, and what the tests say."""
 
 from __future__ import annotations
 
@@ -8,69 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from recbole_popaware.experiments.report.results import Results, SystemResult, is_accuracy
-from recbole_popaware.experiments.report.significance import Comparison, compare
+from recbole_popaware.experiments.report.significance import PairedTest, compare
+from recbole_popaware.experiments.report.tables import Cell, Table
 
 LEVEL = 0.05
-_COUNTING = "PersonalizedMostPop"
-
-
-@dataclass(frozen=True)
-class Contest:
-    """Two systems, and what each measure says.
-
-    Attributes:
-        first, second: Names.
-        question: What the contest is about.
-        comparisons: One a measure.
-    """
-
-    first: str
-    second: str
-    question: str
-    comparisons: Sequence[Comparison]
-
-
-def all_contests(results: Results) -> list[Contest]:
-    """Each plain system against the one that improves on it, and the counts against the best other system."""
-    pairs = [(base, improved, "does it improve on its plain version?") for base, improved in results.pairs()]
-    counting = next((found for found in results.systems if found.system.model == _COUNTING), None)
-    best = results.best(results.protocol.main, but=counting)
-    if counting is not None and best is not None:
-        pairs.append((counting, best, "does the best other system beat plain counts?"))
-    return [_hold(results, *pair) for pair in pairs]
-
-
-def _hold(results: Results, first: SystemResult, second: SystemResult, question: str) -> Contest:
-    wanted = [name for m in results.protocol.measures for name in results.names(m) if is_accuracy(name)]
-    measures = [m for m in wanted if m in first.per_user and m in second.per_user]
-    both = first.per_user.index.intersection(second.per_user.index)
-    values = (found.per_user.loc[both, measures].to_numpy(dtype=np.float64) for found in (first, second))
-    return Contest(first.system.name, second.system.name, question, compare(measures, *values))
-
-
-def as_markdown(results: Results, contests: Sequence[Contest]) -> str:
-    """The file ``significance.md``."""
-    text = [f"# {results.plan.name}: is it more than chance?", EXPLANATION]
-    for contest in contests:
-        text.append(f"## {contest.first} → {contest.second}: {contest.question}")
-        header = (
-            "measure",
-            "users",
-            contest.first,
-            contest.second,
-            "difference [95 %]",
-            "p",
-            "p adjusted",
-            "",
-        )
-        lines = [header, ("---", *["---:"] * (len(header) - 2), "---")]
-        lines += [as_cells(comparison) for comparison in contest.comparisons]
-        text.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
-    if not contests:
-        text.append("Nothing to compare: no system has a finished base.")
-    return "\n\n".join(text) + "\n"
-
-
 EXPLANATION = (
     "Paired t-test over the test users (two-sided; values are first averaged over the seeds), with the "
     "p-values Bonferroni-adjusted over the measures of a comparison, not over the comparisons. The interval "
@@ -78,19 +19,66 @@ EXPLANATION = (
     "left out of it. The tests speak about users, not about seeds: they do not say what another training "
     "would bring."
 )
+_PERSONAL_COUNTS = "PersonalizedMostPop"
 
 
-def as_cells(comparison: Comparison) -> tuple[str, ...]:
-    """One line of a contest's table."""
+@dataclass(frozen=True)
+class Comparison:
+    """Two systems, and what each measure says.
+
+    Attributes:
+        first, second: Names.
+        kind: Why they are compared.
+        tests: One a measure.
+    """
+
+    first: str
+    second: str
+    kind: str
+    tests: Sequence[PairedTest]
+
+
+def all_comparisons(results: Results) -> list[Comparison]:
+    """Each base with each variant, and personal counts with the best other system."""
+    pairs = [(base, variant, "base and variant") for base, variant in results.pairs()]
+    counts = next((result for result in results.systems if result.system.model == _PERSONAL_COUNTS), None)
+    best = results.best(results.protocol.main, but=counts)
+    if counts is not None and best is not None:
+        pairs.append((counts, best, "personal counts and the best other system"))
+    return [_compare(results, *pair) for pair in pairs]
+
+
+def _compare(results: Results, first: SystemResult, second: SystemResult, kind: str) -> Comparison:
+    accuracy = [name for name in results.measures() if is_accuracy(name)]
+    measures = [name for name in accuracy if name in first.per_user and name in second.per_user]
+    users = first.per_user.index.intersection(second.per_user.index)
+    values = (result.per_user.loc[users, measures].to_numpy(dtype=np.float64) for result in (first, second))
+    return Comparison(first.name, second.name, kind, compare(measures, *values))
+
+
+def as_table(comparison: Comparison) -> Table:
+    """A row a measure."""
+    first, second = comparison.first, comparison.second
+    columns = ["measure", "users", first, second, "difference [95 %]", "p", "p adjusted", "verdict"]
+    rows = [[Cell(text) for text in _row(test)] for test in comparison.tests]
+    return Table(f"{first} → {second}: {comparison.kind}", columns, rows, ("measure", "verdict"))
+
+
+def as_markdown(results: Results, comparisons: Sequence[Comparison]) -> str:
+    """The file ``significance.md``."""
+    tables = [as_table(comparison).markdown() for comparison in comparisons]
+    nothing = "Nothing to compare: no system has a finished base."
     return (
-        comparison.measure,
-        str(comparison.users),
-        f"{comparison.first:.4f}",
-        f"{comparison.second:.4f}",
-        f"{_signed(comparison.difference)} [{_signed(comparison.low)}, {_signed(comparison.high)}]",
-        p_text(comparison.p),
-        p_text(comparison.adjusted),
-        verdict(comparison),
+        "\n\n".join([f"# {results.plan.name}: tests of significance", EXPLANATION, *(tables or [nothing])])
+        + "\n"
+    )
+
+
+def _row(test: PairedTest) -> tuple[str, ...]:
+    return (
+        *(test.measure, str(test.users), f"{test.first:.4f}", f"{test.second:.4f}"),
+        f"{_signed(test.difference)} [{_signed(test.low)}, {_signed(test.high)}]",
+        *(p_text(test.p), p_text(test.adjusted), verdict(test)),
     )
 
 
@@ -105,8 +93,8 @@ def p_text(p: float) -> str:
     return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
-def verdict(comparison: Comparison) -> str:
-    """Say in a word what the adjusted p-value allows to say."""
-    if not comparison.adjusted < LEVEL:
+def verdict(test: PairedTest) -> str:
+    """Say in a word what the adjusted p-value allows to say about the second system."""
+    if not test.adjusted < LEVEL:
         return "no difference shown"
-    return "better" if comparison.difference > 0 else "worse"
+    return "better" if test.difference > 0 else "worse"

@@ -40,7 +40,7 @@ def quantile_groups(values: Array, groups: int = 5) -> Array:
         ``[U]`` group of each value, from 0 without gaps, ascending with the value.
     """
     ordered = np.sort(values)
-    # The middle rank of a run of equal values says where the run belongs.
+    # Equal values go where their middle rank belongs.
     first, last = (np.searchsorted(ordered, values, side=side) for side in ("left", "right"))
     middle = (first + last - 1) / 2
     wanted = np.floor(middle * groups / max(len(values), 1)).astype(np.int64)
@@ -58,9 +58,9 @@ def gains_by_group(by: Array, gains: Array, groups: int = 5) -> list[GroupGain]:
     defined = ~np.isnan(gains) & ~np.isnan(by)
     by, gains = by[defined], gains[defined]
     group_of = quantile_groups(by, groups)
-    found = []
+    gains_of = []
     for group in np.unique(group_of):
         inside = group_of == group
         least, most = float(by[inside].min()), float(by[inside].max())
-        found.append(GroupGain(least, most, int(inside.sum()), *mean_interval(gains[inside])))
-    return found
+        gains_of.append(GroupGain(least, most, int(inside.sum()), *mean_interval(gains[inside])))
+    return gains_of

@@ -17,9 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recbole_popaware import __version__
-from recbole_popaware.experiments.report import comparisons as contest_module
-from recbole_popaware.experiments.report import tables
-from recbole_popaware.experiments.report.comparisons import Contest, all_contests
+from recbole_popaware.experiments.report import comparisons, tables, training
 from recbole_popaware.experiments.report.page import report_html
 from recbole_popaware.experiments.report.plots import write_plots
 from recbole_popaware.experiments.report.results import Results
@@ -30,23 +28,18 @@ from recbole_popaware.files import replacing
 _LIBRARIES = ("recbole", "torch", "numpy", "pandas", "pyarrow", "scipy", "matplotlib")
 
 
-def write_outputs(results: Results, runs: Sequence[Run], store: RunStore) -> Sequence[tables.Table]:
-    """Write all files that sum up the finished runs.
-
-    Returns:
-        The tables.
-    """
+def write_outputs(results: Results, runs: Sequence[Run], store: RunStore) -> None:
+    """Write all files that sum up the finished runs."""
+    output, facts = results.output, describe(results)
     finished = [run for run in runs if store.is_finished(run)]
-    contests, found = all_contests(results), tables.all_tables(results)
-    facts = describe(results)
-    write_json(store.output / "results.json", {**facts, **_as_json(results, contests)})
-    write_text(store.output / "table.md", tables.as_markdown(results, found))
-    write_text(store.output / "significance.md", contest_module.as_markdown(results, contests))
-    _concatenate(store.output / "per_user.parquet", [_per_user(run, store, results) for run in finished])
-    _concatenate(store.output / "recommendations.parquet", _recommendations(finished, store))
-    figures = write_plots(results, store.output / "plots")
-    write_text(store.output / "report.html", report_html(results, facts, found, contests, figures))
-    return found
+    compared, numbers = comparisons.all_comparisons(results), tables.all_tables(results)
+    write_json(output / "results.json", {**facts, **_as_json(results, compared)})
+    write_text(output / "table.md", tables.as_markdown(results, numbers))
+    write_text(output / "significance.md", comparisons.as_markdown(results, compared))
+    _concatenate(output / "per_user.parquet", [_per_user(run, store, results) for run in finished])
+    _concatenate(output / "recommendations.parquet", _recommendations(finished, store))
+    pictures = write_plots(results, output / "plots")
+    write_text(output / "report.html", report_html(results, facts, numbers, compared, pictures))
 
 
 def describe(results: Results) -> dict[str, Any]:
@@ -60,6 +53,7 @@ def describe(results: Results) -> dict[str, Any]:
         "versions": versions,
         "machine": {"platform": platform.platform(), "cores": os.cpu_count()},
         "protocol": {
+            "preset": results.protocol.preset,
             "eval_args": dict(results.protocol.eval_args),
             "main_measure": results.protocol.main,
             "measures": list(results.protocol.measures),
@@ -70,25 +64,27 @@ def describe(results: Results) -> dict[str, Any]:
     }
 
 
-def _as_json(results: Results, contests: Sequence[Contest]) -> dict[str, Any]:
-    systems = []
-    for found in results.systems:
-        names = [name for m in results.protocol.measures for name in results.names(m)]
-        systems.append(
-            {
-                **asdict(found.system),
-                "mean": {name: found.mean(name) for name in names},
-                "std": {name: found.std(name) for name in names},
-                "runs": [{"seed": seed, **run} for seed, run in found.runs.items()],
-            }
-        )
-    failures = [{"run": f.run.key, "reason": f.reason} for f in results.failures]
-    return {"systems": systems, "significance": [asdict(c) for c in contests], "failures": failures}
+def _as_json(results: Results, compared: Sequence[comparisons.Comparison]) -> dict[str, Any]:
+    systems = [
+        {
+            **asdict(result.system),
+            "mean": {name: result.mean(name) for name in results.measures()},
+            "std": {name: result.std(name) for name in results.measures()},
+            "runs": [{"seed": seed, **run} for seed, run in result.runs.items()],
+        }
+        for result in results.systems
+    ]
+    return {
+        "systems": systems,
+        "cut_short": training.cut_short(results),
+        "significance": [asdict(comparison) for comparison in compared],
+        "failures": [{"run": f.run.key, "reason": f.reason} for f in results.failures],
+    }
 
 
 def _per_user(run: Run, store: RunStore, results: Results) -> pd.DataFrame:
     frame = pd.read_parquet(store.folder(run) / "per_user.parquet")
-    shown = {name.lower(): name for m in results.protocol.measures for name in results.names(m)}
+    shown = {name.lower(): name for name in results.measures()}
     return pd.DataFrame(
         {
             "system": run.system.name,

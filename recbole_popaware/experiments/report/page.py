@@ -1,4 +1,4 @@
-"""One HTML file that holds everything a reader needs, pictures too."""
+"""One HTML file with everything a reader needs, pictures too."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from recbole_popaware.experiments.report import comparisons as contest_module
-from recbole_popaware.experiments.report.comparisons import Contest, p_text
+from recbole_popaware.experiments.report import headings, training
+from recbole_popaware.experiments.report.comparisons import (
+    EXPLANATION,
+    Comparison,
+    as_table,
+    p_text,
+    verdict,
+)
 from recbole_popaware.experiments.report.plots import Picture
 from recbole_popaware.experiments.report.results import Results
-from recbole_popaware.experiments.report.tables import Table, how_many, relative_gain
+from recbole_popaware.experiments.report.tables import LEGEND, Table, relative_gain
 
 _TEMPLATE = "report.html.jinja"
 
@@ -23,33 +29,36 @@ def report_html(
     results: Results,
     facts: Mapping[str, Any],
     tables: Sequence[Table],
-    contests: Sequence[Contest],
+    comparisons: Sequence[Comparison],
     pictures: Sequence[Picture],
 ) -> str:
-    """Make the report.
+    """Make the page.
 
     Args:
-        results: The experiment's outcome.
+        results: The experiment's results.
         facts: When, where and with what it was made.
-        tables: Its tables, the costs last.
-        contests: The tests.
-        pictures: The plots; their files are read into the page.
+        tables: Its tables.
+        comparisons: The tests.
+        pictures: The charts; their files are read into the page.
     """
     loader = FileSystemLoader(Path(__file__).parent)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     return environment.get_template(_TEMPLATE).render(
-        plan=results.plan,
-        systems=how_many(results),
+        title=headings.title(results),
+        name=results.plan.name,
+        heading=f"{headings.how_many(results)} on {results.plan.dataset}",
+        names=headings.names(results),
+        protocol=headings.protocol(results),
         facts=facts,
         data=_data_facts(results),
-        sentences=summary(results, contests),
-        tables=tables,
-        contests=[
-            (contest, [contest_module.as_cells(c) for c in contest.comparisons]) for contest in contests
-        ],
-        explanation=contest_module.EXPLANATION,
-        pictures=[(picture, embedded(picture.file)) for picture in pictures],
+        sentences=summary(results, comparisons),
+        note=training.note(results),
         failures=results.failures,
+        pictures=[(picture, embedded(picture.file)) for picture in pictures],
+        legend=LEGEND,
+        tables=tables,
+        explanation=EXPLANATION,
+        tests=[as_table(comparison) for comparison in comparisons],
         settings=_settings(results),
     )
 
@@ -59,22 +68,22 @@ def embedded(file: Path) -> str:
     return f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode()}"
 
 
-def summary(results: Results, contests: Sequence[Contest]) -> list[str]:
+def summary(results: Results, comparisons: Sequence[Comparison]) -> list[str]:
     """Say the outcome in a few sentences, with what the tests allow to say."""
     measure = results.protocol.main
     best = results.best(measure)
     if best is None:
         return ["No system has finished."]
-    told = [f"Best by {measure}: {best.system.name} with {best.mean(measure):.4f}."]
-    for contest in contests:
-        told += [
-            f"{contest.second} against {contest.first}: {c.first:.4f} → {c.second:.4f}"
-            f" ({relative_gain(c.first, c.second) or 'no percentage, as the first is 0'}),"
-            f" {contest_module.verdict(c)} (p {_equals(p_text(c.adjusted))}, adjusted)."
-            for c in contest.comparisons
-            if c.measure == measure
+    sentences = [f"Best by {measure}: {best.name} with {best.mean(measure):.4f}."]
+    for comparison in comparisons:
+        sentences += [
+            f"{comparison.second} against {comparison.first}: {test.first:.4f} → {test.second:.4f}"
+            f" ({relative_gain(test.first, test.second) or 'no percentage, as the first is 0'}),"
+            f" {verdict(test)} (p {_equals(p_text(test.adjusted))}, adjusted)."
+            for test in comparison.tests
+            if test.measure == measure
         ]
-    return told
+    return sentences
 
 
 def _equals(p: str) -> str:
@@ -85,9 +94,8 @@ def _data_facts(results: Results) -> dict[str, int]:
     """Sizes of the data, which are the same for all systems but for how rows of training are counted."""
     if not results.systems:
         return {}
-    runs = results.systems[0].runs
-    found: Mapping[str, int] = runs[min(runs)]["data"]
-    return {"users": found["users"], "items": found["items"], "test rows": found["test_rows"]}
+    sizes: Mapping[str, int] = results.systems[0].first_run["data"]
+    return {"users": sizes["users"], "items": sizes["items"], "test rows": sizes["test_rows"]}
 
 
 def _settings(results: Results) -> str:

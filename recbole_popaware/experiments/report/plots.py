@@ -1,4 +1,4 @@
-"""The plots of an experiment as PNG files, each with the words that go with it."""
+"""The charts of an experiment as PNG files, each with its caption."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from recbole_popaware.files import replacing
 
 @dataclass(frozen=True)
 class Picture:
-    """A plot in a file, with its words.
+    """A chart in a file, with its texts.
 
     Attributes:
         file: The PNG file.
@@ -33,14 +33,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class _Plot:
-    """A plot that can be drawn; ``{main}`` in its text becomes the main measure."""
+    """A chart that can be drawn; ``{main}`` in its text becomes the main measure."""
 
     name: str
     title: str
     draw: Callable[[Results], Figure | None]
     kind: str
     caption: str
-    spelt: Sequence[str] = ()  # measures whose values the alternative text spells out
+    values: Sequence[str] = ()  # measures whose values the alternative text gives
 
 
 PLOTS = (
@@ -49,8 +49,8 @@ PLOTS = (
         "Accuracy",
         charts.accuracy,
         "Bar chart of {main}",
-        "Mean over the test users; whiskers are 95 % bootstrap intervals over users. A plain system and the "
-        "one that improves on it share a colour; the plain one is hollow.",
+        "Mean over the test users; whiskers are 95 % bootstrap intervals over users. A base and its variants "
+        "share a colour; bars of bases are hollow.",
         ("{main}",),
     ),
     _Plot(
@@ -58,15 +58,16 @@ PLOTS = (
         "Accuracy by length of the list",
         charts.over_k,
         "Line chart of the main measure over the length of the list",
-        "Dashed lines and hollow points are plain systems.",
+        "Mean over the test users. Dashed lines and hollow points are bases. The vertical axis need not "
+        "begin at 0.",
     ),
     _Plot(
         "repeat_explore",
-        "Repeats against discoveries",
-        charts.repeat_against_explore,
-        "Scatter plot of recall of known items against recall of new items",
-        "Up: finds more of what users play again. Right: finds more of what is new to them. Lines join a "
-        "plain system with the one that improves on it.",
+        "Recall of known and of new items",
+        charts.repeat_and_explore,
+        "Bar charts of recall of known items and of recall of new items",
+        "Left: of the items that users play again, the share that is recommended to them. Right: the same of "
+        "items that are new to them. Mean over the test users; whiskers are 95 % bootstrap intervals.",
         ("RepeatRecall", "ExploreRecall"),
     ),
     _Plot(
@@ -75,7 +76,7 @@ PLOTS = (
         charts.repeat_bias,
         "Bar chart of repeat bias",
         "Right of 0, lists repeat more than their users do; left of 0, less. Whiskers are 95 % bootstrap "
-        "intervals.",
+        "intervals over users.",
         ("RepeatBias",),
     ),
     _Plot(
@@ -83,29 +84,29 @@ PLOTS = (
         "Validation while training",
         charts.curves,
         "Line chart of {main} on the validation part over epochs",
-        "The point is the best epoch, whose weights are tested. Straight lines belong to systems that learn "
-        "nothing. A curve that still rises at its end speaks of too few epochs.",
+        "The point is the best epoch, whose weights are tested. Horizontal lines are systems that have "
+        "nothing to learn. Still improving: the last epoch was the best.",
     ),
     _Plot(
         "gain_by_repeats",
-        "Who gains: by repeat share",
+        "Difference from the base by repeat share",
         gain_charts.gain_by_repeats,
-        "Points with whiskers: gain in {main} over the plain system in five groups of users by repeat share",
-        "Users in five groups of about equal size, by the share of their plays that were repeats. Points are "
-        "mean gains, whiskers 95 % t-intervals.",
+        "Points with whiskers: difference in {main} from the base in five groups of users by repeat share",
+        "Users in five groups of about equal size, by the share of the plays in their history that were "
+        "repeats. Points are mean differences, whiskers 95 % t-intervals; above 0 the variant is better.",
     ),
     _Plot(
         "gain_by_length",
-        "Who gains: by length of the history",
+        "Difference from the base by length of the history",
         gain_charts.gain_by_length,
-        "Points with whiskers: gain in {main} over the plain system in five groups of users by plays",
-        "The same for users grouped by how much they have played.",
+        "Points with whiskers: difference in {main} from the base in five groups of users by plays",
+        "The same for users grouped by the number of plays in their history.",
     ),
 )
 
 
 def write_plots(results: Results, folder: Path) -> list[Picture]:
-    """Draw all plots that the measures allow for into a folder; plots of earlier runs go."""
+    """Draw all charts that the measures allow for into a folder; earlier ones are removed."""
     folder.mkdir(exist_ok=True)
     for old in folder.glob("*.png"):
         old.unlink()
@@ -123,7 +124,9 @@ def write_plots(results: Results, folder: Path) -> list[Picture]:
 def _alternative(plot: _Plot, results: Results) -> str:
     main = results.protocol.main
     text = [plot.kind.format(main=main)]
-    for measure in plot.spelt:
+    for measure in plot.values:
         name = main if measure == "{main}" else charts.at_main(results, measure)
-        text.append(f"{name}: " + ", ".join(f"{f.system.name} {f.mean(name):.4f}" for f in results.systems))
+        text.append(
+            f"{name}: " + ", ".join(f"{result.name} {result.mean(name):.4f}" for result in results.systems)
+        )
     return ". ".join(text) + "."

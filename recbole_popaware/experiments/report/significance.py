@@ -8,13 +8,13 @@ import numpy as np
 from scipy import stats
 
 DRAWS = 2000
-_BLOCK = 4_000_000  # weights held at once, 32 MB
+_BLOCK = 4_000_000  # weights in memory at once, 32 MB
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedTest:
     """One measure of two systems over the same users.
 
     Attributes:
@@ -38,7 +38,7 @@ class Comparison:
     adjusted: float
 
 
-def compare(measures: list[str], first: Array, second: Array, seed: int = 0) -> list[Comparison]:
+def compare(measures: list[str], first: Array, second: Array, seed: int = 0) -> list[PairedTest]:
     """Compare two systems.
 
     Args:
@@ -49,16 +49,16 @@ def compare(measures: list[str], first: Array, second: Array, seed: int = 0) -> 
     """
     differences = second - first
     intervals = bootstrap_intervals(differences, seed=seed)
-    found = []
-    for place, measure in enumerate(measures):
-        defined = ~np.isnan(differences[:, place])
-        x, y = first[defined, place], second[defined, place]
+    tests = []
+    for m, measure in enumerate(measures):
+        defined = ~np.isnan(differences[:, m])
+        x, y = first[defined, m], second[defined, m]
         p = paired_t_test(x, y)
         means = (float(x.mean()), float(y.mean())) if len(x) else (np.nan, np.nan)
-        low, high = (float(end) for end in intervals[place])
+        low, high = (float(end) for end in intervals[m])
         adjusted = bonferroni(p, len(measures))
-        found.append(Comparison(measure, len(x), *means, means[1] - means[0], low, high, p, adjusted))
-    return found
+        tests.append(PairedTest(measure, len(x), *means, means[1] - means[0], low, high, p, adjusted))
+    return tests
 
 
 def paired_t_test(first: Array, second: Array) -> float:

@@ -1,4 +1,4 @@
-"""The tables of an experiment: their content once, written as Markdown or shown by the report."""
+"""The tables of an experiment: their content once, written as Markdown or shown by the page."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recbole_popaware.experiments.report import headings, training
 from recbole_popaware.experiments.report.results import Results, SystemResult, is_accuracy
 
 BEST, SECOND = "best", "second"
+LEGEND = (
+    "Test part. Best in bold, second underlined; beside them the relative difference from the system's base. "
+    "With several seeds: mean ± standard deviation over them."
+)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A number as text, with what is to be said about it.
+    """A number as text, with what there is to say about it.
 
     Attributes:
         text: The number, or a name.
         mark: ``best``, ``second`` or empty.
-        gain: Improvement over the base, such as ``+13.4 %``; or empty.
+        gain: Relative difference from the base, such as ``+13.4 %``; or empty.
     """
 
     text: str
@@ -34,117 +39,147 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a title; the first column holds names."""
+    """A table with a title.
+
+    Attributes:
+        title: The title.
+        header: Name of each column.
+        rows: Cells of each row.
+        texts: Names of the columns of text, which are aligned left; all others are numbers.
+        note: A sentence or two on how to read it.
+    """
 
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[Cell]]
+    texts: Sequence[str] = ("system",)
+    note: str = ""
 
     def markdown(self) -> str:
-        """The table as Markdown, names left and numbers right."""
-        lines = [self.header, ["---", *["---:"] * (len(self.header) - 1)]]
+        """The table as Markdown, texts left and numbers right."""
+        lines = [self.header, ["---" if name in self.texts else "---:" for name in self.header]]
         lines += [[cell.markdown() for cell in row] for row in self.rows]
-        return "\n".join([f"## {self.title}", "", *(f"| {' | '.join(line)} |" for line in lines)])
+        body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        return "\n\n".join(text for text in (f"## {self.title}", self.note, body) if text)
 
 
 def all_tables(results: Results) -> list[Table]:
-    """One table a measure (one for all measures if there is one list length), and one of costs."""
+    """One table a measure (one for all measures if there is one list length), of training, and of costs."""
     measures, topk = results.protocol.measures, results.protocol.topk
     if len(topk) == 1:
-        tables = [_measures(results, f"Measures at {topk[0]}", [f"{m}@{topk[0]}" for m in measures])]
+        tables = [_measures(results, f"Measures at {topk[0]}", results.measures())]
     else:
         tables = [_measures(results, measure, results.names(measure)) for measure in measures]
+    if any(result.learns and result.first_run["curve"] for result in results.systems):
+        tables.append(_training(results))
     return [*tables, _costs(results)]
 
 
 def as_markdown(results: Results, tables: Sequence[Table]) -> str:
-    """All tables with the words that a reader needs."""
-    head = [
-        f"# {results.plan.name}: {how_many(results)} on {results.plan.dataset}",
-        "Test part. Best in bold, second underlined; in brackets what a system gains over its plain version. "
-        "With several seeds: mean ± standard deviation over them.",
+    """The file ``table.md``."""
+    parts = [
+        f"# {headings.title(results)}",
+        f"Systems: {headings.names(results)}.",
+        LEGEND,
+        training.note(results),
     ]
-    return "\n\n".join([*head, *(table.markdown() for table in tables)]) + "\n"
+    return "\n\n".join([*filter(None, parts), *(table.markdown() for table in tables)]) + "\n"
 
 
-def how_many(results: Results) -> str:
-    """Say how many systems there are, and of how many if some have not finished."""
-    planned, finished = len(results.plan.systems), len(results.systems)
-    return f"{planned} systems" if planned == finished else f"{finished} of {planned} systems"
+def short_report(results: Results) -> str:
+    """What the command prints: the table of the main measure, and which systems were cut short."""
+    if not results.systems:
+        return "no system has finished"
+    main = results.protocol.main
+    table = next(table for table in all_tables(results) if main in table.header)
+    return "\n\n".join(filter(None, (table.markdown(), training.note(results))))
 
 
-def relative_gain(base: float, improved: float) -> str:
-    """Improvement in percent, such as ``+13.4 %``; empty if there is nothing to divide by."""
-    if not (base > 0 and np.isfinite(improved)):
+def relative_gain(base: float, variant: float) -> str:
+    """Relative difference in percent, such as ``+13.4 %``; empty if there is nothing to divide by."""
+    if not (base > 0 and np.isfinite(variant)):
         return ""
-    return f"{100 * (improved / base - 1):+.1f} %"
+    return f"{100 * (variant / base - 1):+.1f} %"
 
 
-def _measures(results: Results, title: str, names: Sequence[str]) -> Table:
-    columns = [_column(results, name) for name in names]
-    rows = [
-        [Cell(found.system.name), *(column[place] for column in columns)]
-        for place, found in enumerate(results.systems)
-    ]
-    return Table(title, ["system", *names], rows)
+def _measures(results: Results, heading: str, columns: Sequence[str]) -> Table:
+    cells = [_column(results, column) for column in columns]
+    rows = [[Cell(result.name), *row] for result, row in zip(results.systems, zip(*cells))]
+    return Table(heading, ["system", *columns], rows)
 
 
-def _column(results: Results, name: str) -> list[Cell]:
-    marks = _marks([round(found.mean(name), 4) for found in results.systems]) if is_accuracy(name) else {}
+def _column(results: Results, measure: str) -> list[Cell]:
+    means = [round(result.mean(measure), 4) for result in results.systems]
+    marks = _marks(means) if is_accuracy(measure) else [""] * len(means)
     cells = []
-    for place, found in enumerate(results.systems):
-        base, gain = results.find(found.system.base), ""
-        if base is not None and is_accuracy(name):
-            gain = relative_gain(base.mean(name), found.mean(name))
-        cells.append(Cell(_number(found, name), marks.get(place, ""), gain))
+    for result, mark in zip(results.systems, marks):
+        base, gain = results.find(result.system.base), ""
+        if base is not None and is_accuracy(measure):
+            gain = relative_gain(base.mean(measure), result.mean(measure))
+        cells.append(Cell(_number(result, measure), mark, gain))
     return cells
 
 
-def _marks(values: Sequence[float]) -> dict[int, str]:
-    """Places of the best and of the second best; equal values share a mark."""
-    ranks = sorted({x for x in values if not np.isnan(x)}, reverse=True)
-    best, second = ([place for place, x in enumerate(values) if x in ranks[i : i + 1]] for i in (0, 1))
-    if len(best) > 1:
-        second = []
-    return {**dict.fromkeys(best, BEST), **dict.fromkeys(second, SECOND)}
+def _marks(values: Sequence[float]) -> list[str]:
+    """The mark of each value; equal values share one, and several best ones leave no second."""
+    best, second = (sorted({x for x in values if not np.isnan(x)}, reverse=True) + [np.nan] * 2)[:2]
+    if list(values).count(best) > 1:
+        second = np.nan
+    return [BEST if x == best else SECOND if x == second else "" for x in values]
 
 
-def _number(found: SystemResult, name: str, digits: int = 4) -> str:
-    if np.isnan(found.mean(name)):
+def _number(result: SystemResult, name: str, digits: int = 4) -> str:
+    if np.isnan(result.mean(name)):
         return "-"
-    spread = f" ± {found.std(name):.{digits}f}" if len(found.runs) > 1 else ""
-    return f"{found.mean(name):.{digits}f}{spread}"
+    spread = f" ± {result.std(name):.{digits}f}" if len(result.runs) > 1 else ""
+    return f"{result.mean(name):.{digits}f}{spread}"
+
+
+def _training(results: Results) -> Table:
+    near = f"{training.NEAR:.0%}".replace("%", " %")
+    header = [
+        *("system", f"best {results.protocol.main}", "best epoch", "epochs", "ended by"),
+        *(f"epochs to {near}", f"seconds to {near}"),
+    ]
+    rows = [_training_row(result) for result in results.systems if result.learns]
+    about = (
+        f"On the validation part; means over seeds. The last columns: when a system first reached {near} of "
+        "its best; seconds count from the start of the run, loading of the data included."
+    )
+    return Table("Training", header, rows, ("system", "ended by"), about)
+
+
+def _training_row(result: SystemResult) -> list[Cell]:
+    runs = list(result.runs.values())
+    best, near = ([point(run) for run in runs] for point in (training.best_point, training.near_point))
+    ends = dict.fromkeys("epochs" if training.patience_left(run) else "patience" for run in runs)
+    texts = (
+        *(result.name, _rounded(training.mean_of(best, "score"), ".4f")),
+        *(_rounded(training.mean_of(best, "epoch"), ".3g"), f"{result.of_seeds('epochs').mean():.3g}"),
+        " or ".join(ends),
+        *(
+            _rounded(training.mean_of(near, "epoch"), ".3g"),
+            _rounded(training.mean_of(near, "seconds"), ".1f"),
+        ),
+    )
+    return [Cell(text) for text in texts]
+
+
+def _rounded(number: float, form: str) -> str:
+    return "-" if np.isnan(number) else f"{number:{form}}"
 
 
 def _costs(results: Results) -> Table:
-    header = [
-        "system",
-        "seeds",
-        "parameters",
-        "epochs",
-        "best epoch",
-        "training, s",
-        "s per epoch",
-        "test, s",
-    ]
-    return Table("Costs", header, [_cost(found) for found in results.systems])
+    header = ["system", "seeds", "parameters", "training, s", "s per epoch", "test, s"]
+    return Table("Costs", header, [_costs_row(result) for result in results.systems])
 
 
-def _cost(found: SystemResult) -> list[Cell]:
-    seeds, runs = str(len(found.runs)), list(found.runs.values())
-    parameters, test = f"{runs[0]['parameters']:,}", _number(found, "evaluation_seconds", 1)
-    if not runs[0]["parameters"]:
-        return [Cell(x) for x in (found.system.name, seeds, parameters, *"----", test)]
-    training, epochs = (found.of_seeds(name) for name in ("seconds", "epochs"))
-    best = np.array([best_epoch(run["curve"]) for run in runs])
-    numbers = (
-        *(f"{epochs.mean():.3g}", f"{best.mean():.3g}"),
-        *(_number(found, "seconds", 1), f"{(training / np.maximum(epochs, 1)).mean():.2f}", test),
+def _costs_row(result: SystemResult) -> list[Cell]:
+    seconds, epochs = (result.of_seeds(name) for name in ("seconds", "epochs"))
+    per_epoch = f"{(seconds / np.maximum(epochs, 1)).mean():.2f}"
+    texts = (
+        *(result.name, str(len(result.runs)), f"{result.first_run['parameters']:,}"),
+        *((_number(result, "seconds", 1), per_epoch) if result.learns else "--"),
+        _number(result, "evaluation_seconds", 1),
     )
-    return [Cell(x) for x in (found.system.name, seeds, parameters, *numbers)]
-
-
-def best_epoch(curve: Sequence[dict[str, float]]) -> float:
-    """The first epoch with the greatest validation score; ``nan`` without validation."""
-    best = max(curve, key=lambda point: point["score"] if point["score"] is not None else -1, default=None)
-    return best["epoch"] if best else float("nan")
+    return [Cell(text) for text in texts]

@@ -44,10 +44,10 @@ def test_groups_of_distinct_values_differ_by_one_user_at_most(size, random):
 @given(FEW_VALUES)
 def test_gains_of_the_groups_weigh_up_to_the_mean_gain(values):
     gains = np.arange(len(values), dtype=float)
-    found = gains_by_group(values, gains)
-    assert sum(group.users for group in found) == len(values)
-    assert sum(group.users * group.mean for group in found) / len(values) == pytest.approx(gains.mean())
-    assert all(before.most < after.least for before, after in zip(found, found[1:]))
+    groups = gains_by_group(values, gains)
+    assert sum(group.users for group in groups) == len(values)
+    assert sum(group.users * group.mean for group in groups) / len(values) == pytest.approx(gains.mean())
+    assert all(before.most < after.least for before, after in zip(groups, groups[1:]))
 
 
 def test_users_without_a_gain_are_left_out():

@@ -1,4 +1,4 @@
-"""The runner with children that take no time: small programs stand in for a training."""
+"""The scheduler with small programs, which take no time, in place of trainings."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dataclasses import replace
 
 import pytest
 
-from recbole_popaware.experiments import runner
+from recbole_popaware.experiments import scheduler
 from recbole_popaware.experiments.plan import System
-from recbole_popaware.experiments.runner import do_runs
 from recbole_popaware.experiments.runs import Run
+from recbole_popaware.experiments.scheduler import do_runs
 from recbole_popaware.experiments.source import child_environment
 from recbole_popaware.experiments.store import RunStore, write_json
 
@@ -41,7 +41,7 @@ LAST = "json.dump({'fingerprint': job['fingerprint']}, open('result.json', 'w'))
 def store(tmp_path, monkeypatch):
     lines = [f"if says == {name!r}:\n    {code or 'pass'}\n" for name, code in BEHAVIOUR.items()]
     program = FINISH + "".join(lines) + LAST
-    monkeypatch.setattr(runner, "CHILD", ("-c", program))
+    monkeypatch.setattr(scheduler, "WORKER", ("-c", program))
     return RunStore(tmp_path / "out", "digest")
 
 
@@ -87,7 +87,7 @@ def test_one_failure_does_not_stop_the_others(store, says, reason):
     assert not leftovers(store)
 
 
-def test_old_numbers_do_not_stand_in_for_a_failure(store):
+def test_old_numbers_are_not_taken_for_those_of_a_failed_run(store):
     good = run_of("A")
     do_runs([good], store, "toy", jobs=1)
     do_runs([replace(good, settings={"says": "broken"})], store, "toy", jobs=1)
@@ -108,7 +108,7 @@ def test_interruption_ends_the_children_and_leaves_nothing(store, number):
 import signal, sys
 from pathlib import Path
 from types import SimpleNamespace
-from recbole_popaware.experiments import runner
+from recbole_popaware.experiments import scheduler
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs inherit that it is ignored
 
@@ -116,10 +116,11 @@ def run_of(name, says):
     system = SimpleNamespace(model="M")
     return SimpleNamespace(key=name, system=system, settings={{"says": says}}, fingerprint=str)
 
-runner.CHILD = {runner.CHILD!r}
-store = runner.RunStore(Path({str(store.output)!r}), "digest")
+scheduler.WORKER = {scheduler.WORKER!r}
+store = scheduler.RunStore(Path({str(store.output)!r}), "digest")
 try:
-    runner.do_runs([run_of("Done", "fine"), run_of("Slow", "slow"), run_of("Never", "fine")], store, "toy", 1)
+    runs = [run_of("Done", "fine"), run_of("Slow", "slow"), run_of("Never", "fine")]
+    scheduler.do_runs(runs, store, "toy", 1)
 except KeyboardInterrupt:
     sys.exit(130)
 """

@@ -1,7 +1,8 @@
-"""The process of one run: ``python -m recbole_popaware.experiments.child FOLDER``.
+"""The process of one run: ``python -m recbole_popaware.experiments.worker FOLDER``.
 
-FOLDER holds ``job.json``. What the run makes goes into it: ``result.json``, ``per_user.parquet``,
-``recommendations.parquet``, ``users.parquet``, ``curve.jsonl`` (a line an epoch, as it goes), ``saved/``.
+``scheduler.py`` starts it. FOLDER has a ``job.json``; what the run makes goes into it: ``result.json``,
+``per_user.parquet``, ``recommendations.parquet``, ``users.parquet``, ``curve.jsonl`` (a line for each
+validated epoch, as it goes), ``saved/``.
 """
 
 from __future__ import annotations
@@ -52,26 +53,26 @@ def main(folder: Path) -> int:
 def _run(job: dict[str, Any]) -> None:
     settings = {**job["settings"], "checkpoint_dir": "saved", "show_progress": False}
     config = Config(job["model"], job["dataset"], config_dict=settings, argv=())
-    trained = train(config, on_epoch=_note_epochs(Path("curve.jsonl")))
+    trained = train(config, on_epoch=_curve_writer(Path("curve.jsonl")))
     Path(trained.result["per_user"]).rename("per_user.parquet")
     describe_users(trained.experiment).to_parquet("users.parquet", index=False)
     recommendations(trained, LIST_LENGTH).to_parquet("recommendations.parquet", index=False)
     write_json(Path("result.json"), _result(trained, job["fingerprint"]))
 
 
-def _note_epochs(file: Path) -> Callable[[int, float], None]:
-    """Make a function that writes one line for each validated epoch."""
+def _curve_writer(file: Path) -> Callable[[int, float], None]:
+    """Make a function that writes a line for each validated epoch, with the seconds since this call."""
     started, parent = perf_counter(), os.getppid()
     file.touch()
 
-    def note(epoch: int, score: float) -> None:
+    def write(epoch: int, score: float) -> None:
         if os.getppid() != parent:
             raise UsageError("the experiment that started this run has gone")
         line = {"epoch": epoch + 1, "score": score, "seconds": round(perf_counter() - started, 3)}
         with file.open("a") as stream:
             stream.write(json.dumps(line) + "\n")
 
-    return note
+    return write
 
 
 def _result(trained: Trained, fingerprint: str) -> dict[str, Any]:

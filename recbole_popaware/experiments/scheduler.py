@@ -1,4 +1,4 @@
-"""Do runs in processes of their own, several at once if asked to."""
+"""Start a process for each run (``worker.py``), several at once if asked to, and wait for them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING, NoReturn
 
@@ -23,21 +24,28 @@ from recbole_popaware.experiments.store import RunStore
 if TYPE_CHECKING:
     from recbole_popaware.experiments.runs import Run
 
-CHILD = ("-m", f"{__package__}.child")
-_GRACE = 5.0  # seconds for a child to end by itself
-_PAUSE = 0.1  # seconds between two looks at the children
+WORKER = ("-m", f"{__package__}.worker")
+_GRACE = 5.0  # seconds for a worker to end by itself
+_PAUSE = 0.1  # seconds between two looks at the workers
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A run that did not finish: which one, and why in one line."""
+    """A run that did not finish.
+
+    Attributes:
+        run: Which one.
+        reason: Why, in one line.
+        log: The file with all that it printed.
+    """
 
     run: Run
     reason: str
+    log: Path
 
 
 @dataclass
-class _Child:
+class _Worker:
     run: Run
     process: subprocess.Popen[bytes]
     log: IO[bytes]
@@ -48,7 +56,7 @@ def do_runs(runs: Sequence[Run], store: RunStore, dataset: str, jobs: int) -> li
 
     Args:
         runs: The runs, in the order in which they start.
-        store: Where they go.
+        store: The output folder.
         dataset: Name of the data set.
         jobs: How many at once; the cores are shared out among them.
 
@@ -56,9 +64,9 @@ def do_runs(runs: Sequence[Run], store: RunStore, dataset: str, jobs: int) -> li
         Those that failed.
 
     Raises:
-        KeyboardInterrupt: On Ctrl-C, SIGTERM or SIGHUP, after all children have ended.
+        KeyboardInterrupt: On Ctrl-C, SIGTERM or SIGHUP, after all workers have ended.
     """
-    waiting, active = list(runs), list[_Child]()
+    waiting, active = list(runs), list[_Worker]()
     failures: list[Failure] = []
     threads = max(1, _cores() // jobs)
     bar = tqdm(total=len(runs), unit="run", disable=None)
@@ -67,77 +75,78 @@ def do_runs(runs: Sequence[Run], store: RunStore, dataset: str, jobs: int) -> li
             while waiting or active:
                 while waiting and len(active) < jobs:
                     active.append(_start(waiting.pop(0), store, dataset, threads))
-                for child in [c for c in active if c.process.poll() is not None]:
-                    failures += _finish(child, store)
-                    active.remove(child)
+                for worker in [w for w in active if w.process.poll() is not None]:
+                    failures += _finish(worker, store)
+                    active.remove(worker)
                     bar.update()
                 if not bar.disable:
-                    bar.set_postfix_str(", ".join(_news(child, store) for child in active))
+                    bar.set_postfix_str(", ".join(_progress(worker, store) for worker in active))
                 time.sleep(_PAUSE)
         finally:
             _end(active, store)
     return failures
 
 
-def _start(run: Run, store: RunStore, dataset: str, threads: int) -> _Child:
+def _start(run: Run, store: RunStore, dataset: str, threads: int) -> _Worker:
     part = store.begin(run, dataset)
     log = store.log(run).open("wb")
-    words = [sys.executable, *CHILD, str(part.resolve())]
+    command = [sys.executable, *WORKER, str(part.resolve())]
     process = subprocess.Popen(  # noqa: S603  # our own module
-        words,
+        command,
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
         env=child_environment(threads),
         start_new_session=True,  # Ctrl-C reaches us alone, and we end it with all that it started
     )
-    return _Child(run, process, log)
+    return _Worker(run, process, log)
 
 
-def _finish(child: _Child, store: RunStore) -> list[Failure]:
-    child.log.close()
-    if child.process.returncode == 0:
-        store.finish(child.run)
+def _finish(worker: _Worker, store: RunStore) -> list[Failure]:
+    worker.log.close()
+    if worker.process.returncode == 0:
+        store.finish(worker.run)
         return []
-    store.abandon(child.run)
-    return [Failure(child.run, _reason(child, store))]
+    store.abandon(worker.run)
+    log = store.log(worker.run)
+    return [Failure(worker.run, _reason(worker.process.returncode, log), log)]
 
 
-def _reason(child: _Child, store: RunStore) -> str:
-    code = child.process.returncode
+def _reason(code: int, log: Path) -> str:
+    """Why a worker ended: its signal, the last line that names an error, or its exit code."""
     if code < 0:
         hint = " (out of memory?)" if -code == signal.SIGKILL else ""
         return f"ended by signal {-code}{hint}"
-    lines = store.log(child.run).read_text(errors="replace").splitlines()
-    told = [line for line in lines if line.startswith("error: ")]
-    return told[-1][len("error: ") :] if told else f"ended with exit code {code}"
+    lines = log.read_text(errors="replace").splitlines()
+    errors = [line for line in lines if line.startswith("error: ")]
+    return errors[-1][len("error: ") :] if errors else f"ended with exit code {code}"
 
 
-def _end(children: Sequence[_Child], store: RunStore) -> None:
-    for child in children:
-        _signal(child, signal.SIGTERM)
+def _end(workers: Sequence[_Worker], store: RunStore) -> None:
+    for worker in workers:
+        _signal(worker, signal.SIGTERM)
     deadline = time.monotonic() + _GRACE
-    for child in children:
+    for worker in workers:
         with suppress(subprocess.TimeoutExpired):
-            child.process.wait(max(0.0, deadline - time.monotonic()))
-        _signal(child, signal.SIGKILL)
-        child.process.wait()
-        child.log.close()
-        store.abandon(child.run)
+            worker.process.wait(max(0.0, deadline - time.monotonic()))
+        _signal(worker, signal.SIGKILL)
+        worker.process.wait()
+        worker.log.close()
+        store.abandon(worker.run)
 
 
-def _signal(child: _Child, number: int) -> None:
+def _signal(worker: _Worker, number: int) -> None:
     with suppress(ProcessLookupError):
-        os.killpg(child.process.pid, number)  # its session: data loading processes too
+        os.killpg(worker.process.pid, number)  # its session: data loading processes too
 
 
-def _news(child: _Child, store: RunStore) -> str:
+def _progress(worker: _Worker, store: RunStore) -> str:
     """Say how far a run is."""
     with suppress(OSError, ValueError, IndexError):
-        last = store.part(child.run).joinpath("curve.jsonl").read_text().splitlines()[-1]
+        last = store.part(worker.run).joinpath("curve.jsonl").read_text().splitlines()[-1]
         epoch = json.loads(last)
-        return f"{child.run.key}: epoch {epoch['epoch']}, {epoch['score']:.4f}"
-    return child.run.key
+        return f"{worker.run.key}: epoch {epoch['epoch']}, {epoch['score']:.4f}"
+    return worker.run.key
 
 
 def _cores() -> int:
@@ -158,8 +167,8 @@ def _stop_on_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    heard = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, interrupt) for number in heard}
+    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
