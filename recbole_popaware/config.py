@@ -236,7 +236,7 @@ class Config(recbole.config.Config):
     def _warn_of_unknown_names(self, final: dict[str, Any]) -> None:
         known = self.known_properties()
         for name in sorted(set(self.external_config_dict) - known):
-            near = did_you_mean(name, known)
+            near = did_you_mean(name, known, cutoff=0.8)
             if near:
                 logger.warning("property [%s] is not known%s", name, near)
 

@@ -83,7 +83,7 @@ class Study:
         known = self.config.known_properties()
         for name, _, _ in self.space.dimensions:
             if name not in known or name in (*RUN_PROPERTIES, *FIXED_PROPERTIES):
-                near = did_you_mean(name, known)
+                near = did_you_mean(name, known, cutoff=0.8)
                 raise UsageError(
                     f"property [{name}] of {self.config['model']} is not known or cannot be tuned{near}"
                 )

@@ -245,7 +245,7 @@ def test_the_command_prints_the_best(toy, tmp_path, capsys):
         (None, ["--params_file=gone.hyper"], "gone.hyper"),
         ("", [], "names no property"),
         ("history_window pick [1]\n", [], "line 1"),
-        ("history_windw choice [1]\n", [], "did you mean [history_window]"),
+        ("history_windw choice [1]\n", [], "did you mean history_window?"),
         ("state choice ['INFO']\n", [], "cannot be tuned"),
         ("history_window choice [0]\n", [], "history_window is [0]"),
         ("history_window choice [1]\n", ["--history_window=3"], "given and tuned"),
