@@ -13,7 +13,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 from recbole.utils import init_seed
 
@@ -33,9 +33,12 @@ from recbole_popaware.utils import get_trainer
 logger = getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """A model with the data it is trained and evaluated on."""
+class Prepared(NamedTuple):
+    """A model with the data it is trained and evaluated on.
+
+    The order is that of the tuple that RecBole's ``load_data_and_model`` returns, so that code written for
+    that one unpacks this one too.
+    """
 
     config: Config
     model: Any
@@ -49,7 +52,7 @@ class Experiment:
 class Trained:
     """A trained model with its trainer, and what :func:`run_recbole_popaware` returns."""
 
-    experiment: Experiment
+    prepared: Prepared
     trainer: Any
     result: dict[str, Any]
 
@@ -120,29 +123,29 @@ def check_files(config: Config) -> None:
 
 
 def train_prepared(
-    experiment: Experiment, saved: bool = True, on_epoch: Callable[[int, float], None] | None = None
+    prepared: Prepared, saved: bool = True, on_epoch: Callable[[int, float], None] | None = None
 ) -> Trained:
     """Do what :func:`train` does for a model that is ready."""
-    config = experiment.config
-    check_catalogue(config, experiment.dataset.item_num - 1)
-    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, experiment.model)
+    config = prepared.config
+    check_catalogue(config, prepared.dataset.item_num - 1)
+    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, prepared.model)
     if config["resume_from"]:
         trainer.resume_checkpoint(config["resume_from"])
     run_log.show()  # what could be a mistake of the user has been looked at
     # Beside the weights, or where they would be.
     per_user = Path(trainer.saved_model_file).with_suffix(".per_user.parquet")
     if saved:
-        trained = _train(experiment, trainer, on_epoch)
+        trained = _train(prepared, trainer, on_epoch)
     else:
         with TemporaryDirectory() as folder:
             best = Path(folder, "best.pth")
             if config["resume_from"]:  # the best so far
                 shutil.copy(config["resume_from"], best)
             trainer.saved_model_file = str(best)
-            trained = _train(experiment, trainer, on_epoch)
+            trained = _train(prepared, trainer, on_epoch)
             trained.result["checkpoint"] = None
     if config["save_per_user"] and is_first(config):
-        names = experiment.dataset.field2id_token[config["USER_ID_FIELD"]]
+        names = prepared.dataset.field2id_token[config["USER_ID_FIELD"]]
         with replacing(per_user) as part:
             trainer.evaluator.per_user(names).to_parquet(part, index=False)
         logger.info("Measures of every user: %s", per_user)
@@ -150,17 +153,17 @@ def train_prepared(
     return trained
 
 
-def _train(experiment: Experiment, trainer: Any, on_epoch: Callable[[int, float], None] | None) -> Trained:
+def _train(prepared: Prepared, trainer: Any, on_epoch: Callable[[int, float], None] | None) -> Trained:
     """Train, and evaluate the weights of the best epoch."""
-    config, started = experiment.config, perf_counter()
+    config, started = prepared.config, perf_counter()
     best_score, best_result = trainer.fit(
-        experiment.train_data,
-        experiment.valid_data,
+        prepared.train_data,
+        prepared.valid_data,
         show_progress=config["show_progress"],
         callback_fn=on_epoch,
     )
     fitted = perf_counter()
-    test_result = trainer.evaluate(experiment.test_data, show_progress=config["show_progress"])
+    test_result = trainer.evaluate(prepared.test_data, show_progress=config["show_progress"])
     result = {
         "model": config["model"],
         "dataset": config["dataset"],
@@ -176,10 +179,10 @@ def _train(experiment: Experiment, trainer: Any, on_epoch: Callable[[int, float]
     }
     with one_line("TensorBoard's curves cannot be written"):
         trainer.tensorboard.close()
-    return Trained(experiment, trainer, result)
+    return Trained(prepared, trainer, result)
 
 
-def prepare(config: Config, shared: SharedData | None = None) -> Experiment:
+def prepare(config: Config, shared: SharedData | None = None) -> Prepared:
     """Load and split the data, and build the model on the training part.
 
     Args:
@@ -223,7 +226,7 @@ def prepare(config: Config, shared: SharedData | None = None) -> Experiment:
         raise UsageError(f"{config['model']} refuses its properties: {error}") from error
     model.item_numbering = _item_numbering(dataset)
     logger.info(model)
-    return Experiment(config, model, dataset, train_data, valid_data, test_data)
+    return Prepared(config, model, dataset, train_data, valid_data, test_data)
 
 
 def load_data_and_model(
@@ -232,7 +235,7 @@ def load_data_and_model(
     *,
     trust_pickle: bool = False,
     log: bool = True,
-) -> Experiment:
+) -> Prepared:
     """Load a checkpoint together with the data it was trained on.
 
     Args:
@@ -252,17 +255,17 @@ def load_data_and_model(
     if log:
         run_log.init_logger(config)
     with run_log.quiet_if_refused() if log else nullcontext():  # without, it is for the caller to say
-        experiment = prepare(config)
-        _fill(experiment, checkpoint, model_file)
-    return experiment
+        prepared = prepare(config)
+        _fill(prepared, checkpoint, model_file)
+    return prepared
 
 
-def _fill(experiment: Experiment, checkpoint: dict[str, Any], file: str | os.PathLike[str]) -> None:
+def _fill(prepared: Prepared, checkpoint: dict[str, Any], file: str | os.PathLike[str]) -> None:
     """Give a model the weights of a checkpoint, if it is on the data of the training."""
-    data = f"data set [{experiment.config['dataset']}] as it is now"
+    data = f"data set [{prepared.config['dataset']}] as it is now"
     otherwise = f"{file} does not fit {data}; is it the one that the model was trained on?"
-    load_weights(experiment.model, checkpoint, otherwise)
-    if checkpoint.get("item_numbering") not in (None, experiment.model.item_numbering):
+    load_weights(prepared.model, checkpoint, otherwise)
+    if checkpoint.get("item_numbering") not in (None, prepared.model.item_numbering):
         raise UsageError(
             f"{file} numbers items otherwise than {data}; give it the .inter file of the training (numbers "
             f"go by an item's first row)"

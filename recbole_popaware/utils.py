@@ -28,8 +28,8 @@ def get_model(name: str) -> type:
         model = recbole.utils.get_model(name)
     except (ValueError, AttributeError, ImportError) as error:
         raise UsageError(
-            f"model [{name}] is not known{did_you_mean(name, MODELS)}; ours are {', '.join(MODELS)}, and the names "
-            f"of RecBole's sequential models work too, such as SASRec, BERT4Rec, GRU4Rec or RepeatNet"
+            f"model [{name}] is not known{did_you_mean(name, MODELS)}; ours are {', '.join(MODELS)}, and the "
+            f"names of RecBole's sequential models work too, such as SASRec, BERT4Rec, GRU4Rec or RepeatNet"
         ) from error
     return model
 
