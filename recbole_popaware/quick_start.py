@@ -13,7 +13,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, TypedDict
 
 from recbole.utils import init_seed
 
@@ -48,13 +48,44 @@ class Prepared(NamedTuple):
     test_data: Any
 
 
+class RunResult(TypedDict):
+    """What a training returns: a dictionary, as RecBole's ``run_recbole`` returns one, with known keys.
+
+    Attributes:
+        model: Name of the model.
+        dataset: Name of the data set.
+        best_valid_score: ``valid_metric`` of the best epoch.
+        valid_score_bigger: Whether a greater score is better.
+        best_valid_result: All measures of the best epoch on the validation part, such as ``ndcg@10``;
+            ``None`` without validation.
+        test_result: The same on the test part, of the best epoch's weights.
+        epochs: Epochs trained.
+        seconds: Time of training with validation.
+        evaluation_seconds: Time of the test.
+        checkpoint: File of the best weights; ``None`` if they are not kept.
+        per_user: File with the measures of every user; ``None`` unless ``save_per_user`` asks for it.
+    """
+
+    model: str
+    dataset: str
+    best_valid_score: float
+    valid_score_bigger: bool
+    best_valid_result: dict[str, float] | None
+    test_result: dict[str, float]
+    epochs: int
+    seconds: float
+    evaluation_seconds: float
+    checkpoint: str | None
+    per_user: str | None
+
+
 @dataclass(frozen=True)
 class Trained:
     """A trained model with its trainer, and what :func:`run_recbole_popaware` returns."""
 
     prepared: Prepared
     trainer: Any
-    result: dict[str, Any]
+    result: RunResult
 
 
 def run_recbole_popaware(
@@ -63,7 +94,7 @@ def run_recbole_popaware(
     config_file_list: Sequence[str] | None = None,
     config_dict: dict[str, Any] | None = None,
     saved: bool = True,
-) -> dict[str, Any]:
+) -> RunResult:
     """Train a model and evaluate it; RecBole's ``run_recbole`` with our classes.
 
     Args:
@@ -74,9 +105,7 @@ def run_recbole_popaware(
         saved: Keep the checkpoint of the best weights. Those are evaluated in any case.
 
     Returns:
-        ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result`` and ``test_result`` as RecBole
-        has them, and ``model``, ``dataset``, ``epochs`` and ``seconds`` of training with validation,
-        ``evaluation_seconds`` of the test, and the paths ``checkpoint`` and ``per_user`` (or ``None``).
+        RecBole's keys and more; see :class:`RunResult`.
 
     Raises:
         UsageError: If settings or data cannot work.
@@ -84,7 +113,7 @@ def run_recbole_popaware(
     return train_and_evaluate(Config(model, dataset, config_file_list, config_dict), saved)
 
 
-def train_and_evaluate(config: Config, saved: bool = True) -> dict[str, Any]:
+def train_and_evaluate(config: Config, saved: bool = True) -> RunResult:
     """Do what :func:`run_recbole_popaware` does for settings that are read already."""
     return train(config, saved).result
 
@@ -164,7 +193,7 @@ def _train(prepared: Prepared, trainer: Any, on_epoch: Callable[[int, float], No
     )
     fitted = perf_counter()
     test_result = trainer.evaluate(prepared.test_data, show_progress=config["show_progress"])
-    result = {
+    result: RunResult = {
         "model": config["model"],
         "dataset": config["dataset"],
         "best_valid_score": best_score,

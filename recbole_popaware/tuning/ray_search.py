@@ -74,15 +74,15 @@ class Proposals(Searcher):
             self.drawn.insert_trial_docs(points)
             self.drawn.refresh()
             point = self.drawn._dynamic_trials[-1]
-            place = {name: values[0] for name, values in point["misc"]["vals"].items()}
-            found = self.search.study.look_up(self.search.study.space.values(place))
-            if isinstance(found, Trial):
-                self._tell(point, self.search.note(found))
-            elif found.key in {task.key for task, _ in self.running.values()}:
-                self._tell(point, {"status": "fail"})  # drawn twice; the first one is on its way
+            drawn = {name: values[0] for name, values in point["misc"]["vals"].items()}
+            trial = self.search.study.look_up(self.search.study.space.values(drawn))
+            if isinstance(trial, Trial):
+                self._report(point, self.search.note(trial))
+            elif trial.key in {task.key for task, _ in self.running.values()}:
+                self._report(point, {"status": "fail"})  # drawn twice; the first one is on its way
             else:
-                self.running[trial_id] = found, point
-                return found._asdict()
+                self.running[trial_id] = trial, point
+                return trial._asdict()
         return Searcher.FINISHED
 
     def on_trial_complete(
@@ -94,7 +94,7 @@ class Proposals(Searcher):
             trial = Trial(task.key, task.params, error="its worker died; Ray's log says why")
         else:
             trial = Trial.from_text(result["trial"])
-        self._tell(point, self.search.note(trial))
+        self._report(point, self.search.note(trial))
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Nothing to do: trials report once."""
@@ -108,7 +108,7 @@ class Proposals(Searcher):
     def restore(self, checkpoint_path: str) -> None:
         """Nothing was saved."""
 
-    def _tell(self, point: Any, outcome: dict[str, Any]) -> None:
+    def _report(self, point: Any, outcome: dict[str, Any]) -> None:
         from hyperopt import JOB_STATE_DONE
 
         point["state"], point["result"] = JOB_STATE_DONE, outcome

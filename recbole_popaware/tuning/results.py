@@ -14,14 +14,14 @@ class Trial(NamedTuple):
     """One point of the space, tried.
 
     Attributes:
-        key: Stands for all settings of the trial, tuned or not.
+        key: A hash of all settings of the trial, tuned or not.
         params: The tuned properties.
         score: The validation measure; ``None`` if the trial failed.
         bigger: Whether a greater score is better.
         valid: All measures of the best epoch on the validation part.
         test: The same on the test part.
         seconds: Training with validation.
-        checkpoint: The weights, while they are the best.
+        checkpoint: The file of the weights, while they are the best.
         error: Why the trial failed.
     """
 
@@ -56,6 +56,32 @@ class Trial(NamedTuple):
         if self.score is None or other is None or other.score is None:
             return self.score is not None
         return self.score > other.score if self.bigger else self.score < other.score
+
+
+class TuningResult(NamedTuple):
+    """What a search has found.
+
+    Attributes:
+        model: The model's name.
+        dataset: The data set's name.
+        measure: The measure that trials are compared by, on the validation part, such as ``ndcg@10``.
+        best: The best trial; its ``params`` are the properties to use, its ``checkpoint`` has the weights.
+        trials: All distinct trials in the order in which they were tried or looked up, failed ones included.
+        file: The results file.
+    """
+
+    model: str
+    dataset: str
+    measure: str
+    best: Trial
+    trials: tuple[Trial, ...]
+    file: Path
+
+    @property
+    def ranked(self) -> tuple[Trial, ...]:
+        """The trials that did not fail, best first."""
+        finished = [trial for trial in self.trials if trial.score is not None]
+        return tuple(sorted(finished, key=lambda trial: trial.score or 0, reverse=self.best.bigger))
 
 
 class Results:

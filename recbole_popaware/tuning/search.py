@@ -16,7 +16,7 @@ from tqdm import tqdm
 from recbole_popaware.errors import UsageError
 from recbole_popaware.files import replacing
 from recbole_popaware.tuning.options import Options
-from recbole_popaware.tuning.results import Trial
+from recbole_popaware.tuning.results import Trial, TuningResult
 from recbole_popaware.tuning.space import Space
 from recbole_popaware.tuning.study import Study
 
@@ -99,10 +99,26 @@ class Search(recbole.trainer.HyperTuning):
         show = self.study.config["show_progress"]
         with tqdm(total=self.max_evals, desc="trials", disable=not show) as self.progress:
             self.go_through()
-        if self.best is None:
-            raise UsageError(f"all {len(self.trials)} trials failed, the first one by {self.trials[0].error}")
+        self._check_best()
         if self.display_file is not None:
             self.plot_hyper()
+
+    def result(self) -> TuningResult:
+        """What a finished search has found."""
+        config, results = self.study.config, self.study.results
+        return TuningResult(
+            model=config["model"],
+            dataset=config["dataset"],
+            measure=config["valid_metric"].lower(),
+            best=self._check_best(),
+            trials=tuple(results.trials[key] for key in dict.fromkeys(t.key for t in self.trials)),
+            file=results.file,
+        )
+
+    def _check_best(self) -> Trial:
+        if self.best is None:
+            raise UsageError(f"all {len(self.trials)} trials failed, the first one by {self.trials[0].error}")
+        return self.best
 
     def go_through(self) -> None:
         """Run one trial after the other."""
@@ -164,7 +180,7 @@ def walk(points: Iterator[dict[str, int]]) -> Algorithm:
         for new_id, point in zip(new_ids, points):
             misc = {"tid": new_id, "cmd": domain.cmd, "workdir": domain.workdir}
             misc["idxs"] = {name: [new_id] for name in point}
-            misc["vals"] = {name: [place] for name, place in point.items()}
+            misc["vals"] = {name: [index] for name, index in point.items()}
             proposed += trials.new_trial_docs([new_id], [None], [domain.new_result()], [misc])
         return proposed
 

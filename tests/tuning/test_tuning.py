@@ -32,13 +32,13 @@ WINDOWS = "history_window choice [3, 1, 5, 8]\n"
 
 @pytest.fixture
 def search(toy, tmp_path):
-    """Run a search on the toy data; its finished state."""
+    """Run a search on the toy data; its result."""
 
     def run(space: str, model: str = "PersonalizedMostPop", settings=None, **options):
         file = tmp_path / "space.hyper"
         file.write_text(space)
         request = Request(model, config_dict={**toy, **(settings or {})})
-        return tune(request, Options(str(file), **options))
+        return tune(request, read_space(file), Options(**options))
 
     return run
 
@@ -53,7 +53,7 @@ def test_lines_of_every_kind_are_read(tmp_path):
         "weight_decay uniform 0.0, 0.5\n"
         "n_layers quniform 1,4,1\n"
     )
-    found = {d.name: (d.kind, d.given) for d in read_space(file).dimensions}
+    found = {d.name: (d.kind, d.arguments) for d in read_space(file).dimensions}
     assert found == {
         "loss_type": ("choice", ("CE", "BPR")),
         "MAX_ITEM_LIST_LENGTH": ("choice", (10, 20)),
