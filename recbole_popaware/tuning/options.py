@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +32,8 @@ class Options:
 
     algo: str = "exhaustive"
     max_evals: int | None = None
-    output_file: str | None = None
-    display_file: str | None = None
+    output_file: str | os.PathLike[str] | None = None
+    display_file: str | os.PathLike[str] | None = None
     tool: str = "hyperopt"
     ray_address: str | None = None
     workers: int | None = None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from recbole_popaware.errors import UsageError, shown
@@ -83,7 +83,7 @@ class Space(NamedTuple):
         return size, (dict(zip(names, point)) for point in indices)
 
 
-def read_space(file: str | Path) -> Space:
+def read_space(file: str | os.PathLike[str]) -> Space:
     """Read a .hyper file: lines ``property kind values``; empty ones and those after ``#`` say nothing.
 
     RecBole evaluates the values as code and skips short lines; here they are literals, and a line that is
