@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dataset_converters.api import convert as convert
-
+    from dataset_converters.common.errors import ConversionError as ConversionError
     from recbole_popaware.api import load as load
     from recbole_popaware.api import run as run
     from recbole_popaware.api import tune as tune
@@ -38,6 +38,7 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "dataset_converters.api": ("convert",),
+    "dataset_converters.common.errors": ("ConversionError",),
     "recbole_popaware.api": ("load", "run", "tune"),
     "recbole_popaware.errors": ("UsageError",),
     "recbole_popaware.experiments.api": ("experiment",),
