@@ -1,4 +1,4 @@
-"""The one exception that stands for a mistake of the user, not of the program."""
+"""The exception for mistakes of the user, not of the program, and helpers for its messages."""
 
 from __future__ import annotations
 

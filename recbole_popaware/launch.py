@@ -30,7 +30,7 @@ class Request:
     argv: tuple[str, ...] = ()
 
     def config(self, **more: Any) -> Config:
-        """Read the settings, with more properties in place of those of ``config_dict``."""
+        """Read the settings, with more properties, which replace those of ``config_dict``."""
         return Config(
             self.model, self.dataset, self.config_files, {**(self.config_dict or {}), **more}, self.argv
         )

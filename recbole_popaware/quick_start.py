@@ -302,6 +302,6 @@ def _fill(prepared: Prepared, checkpoint: dict[str, Any], file: str | os.PathLik
 
 
 def _item_numbering(dataset: Any) -> str:
-    """What tells one numbering of items from another: a hash of their names in order."""
+    """A hash of the items' names in the order of their numbers."""
     names = dataset.field2id_token[dataset.iid_field]
     return hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()

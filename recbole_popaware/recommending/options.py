@@ -53,7 +53,7 @@ class ListRules:
 
 @dataclass(frozen=True)
 class Options:
-    """How to recommend, beyond whom and how many.
+    """How to recommend, apart from the users and the length of the lists.
 
     Attributes:
         popularity_weight: See :class:`ListRules`.

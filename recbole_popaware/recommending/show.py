@@ -26,7 +26,7 @@ def draw(frame: pd.DataFrame) -> str:
 
 
 def explain(recommender: Recommender, user: str, n_plays: int = 10) -> str:
-    """Tell what a user played most, and for each place of the list what network and head add to it.
+    """Show what a user played most, and for each item of the list what network and head add to its score.
 
     Raises:
         UsageError: If the user is not known.
@@ -58,10 +58,10 @@ def _footnote(popularity: Any, played: Any, weight: float) -> str:
     times = "" if weight == 1 else f" (times {weight:g})"
     unplayed = torch.ones(popularity.size(1), dtype=torch.bool, device=popularity.device)
     unplayed[0] = unplayed[played.places[1]] = False
-    told = f"score = network + head{times}"
+    note = f"score = network + head{times}"
     if unplayed.any():
-        told += f"; the head gives {weight * popularity[0, unplayed][0]:.4f} to an item never played"
-    return told
+        note += f"; the head gives {weight * popularity[0, unplayed][0]:.4f} to an item never played"
+    return note
 
 
 def _text(value: Any) -> str:

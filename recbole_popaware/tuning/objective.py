@@ -38,7 +38,7 @@ class Task(NamedTuple):
 
 
 def objective_function(task: Task, shared: SharedData, **more: Any) -> Trial:
-    """Train and evaluate one trial; whatever goes wrong is noted in it.
+    """Train and evaluate one trial; whatever goes wrong is recorded in it.
 
     Args:
         task: What to try.

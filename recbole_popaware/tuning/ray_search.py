@@ -50,7 +50,7 @@ class RaySearch(Search):
 
 
 class Proposals(Searcher):
-    """Hands points of a search to Ray Tune, and what became of them back."""
+    """Hands points of a search to Ray Tune, and their outcomes back."""
 
     def __init__(self, search: Search) -> None:
         from hyperopt import Trials
@@ -88,7 +88,7 @@ class Proposals(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Note a finished trial; one whose worker died has no result."""
+        """Record a finished trial; one whose worker died has no result."""
         task, point = self.running.pop(trial_id)
         if result is None or "trial" not in result:
             trial = Trial(task.key, task.params, error="its worker died; Ray's log says why")
@@ -143,7 +143,7 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[None]:
 
 
 def _reach(address: str) -> None:
-    """Knock at an address such as ``host:6379``, since Ray tries for minutes before it gives up."""
+    """Try to connect to an address such as ``host:6379``; Ray itself tries for minutes before it gives up."""
     host, _, port = address.rpartition("/")[2].rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host, int(port)), timeout=10).close()

@@ -1,4 +1,4 @@
-"""What became of each trial, in a file that is whole at any time."""
+"""The outcome of each trial, in a file that is complete at any time."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Trial(NamedTuple):
 
 
 class TuningResult(NamedTuple):
-    """What a search has found.
+    """The outcome of a search.
 
     Attributes:
         model: The model's name.
@@ -88,10 +88,10 @@ class Results:
     """The trials of a file, JSON one a line; each new one is written at once, and never half of it.
 
     Args:
-        file: The file; trials that it holds already are known.
+        file: The file; trials that are in it already are known.
 
     Raises:
-        UsageError: If the file holds anything else.
+        UsageError: If anything else is in the file.
     """
 
     def __init__(self, file: str | Path) -> None:
@@ -109,7 +109,7 @@ class Results:
             ) from error
 
     def add(self, trial: Trial) -> None:
-        """Note a trial, or what is new about one."""
+        """Add a trial, or replace it by a newer state."""
         self.trials[trial.key] = trial
         with replacing(self.file) as part:
             part.write_text("".join(t.as_text() + "\n" for t in self.trials.values()), encoding="utf-8")

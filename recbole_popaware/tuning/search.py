@@ -1,4 +1,4 @@
-"""The search: RecBole's HyperTuning, which goes on where it was interrupted and bears failing trials."""
+"""The search: RecBole's HyperTuning, which goes on where it was interrupted and survives failing trials."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from recbole_popaware.tuning.study import Study
 
 logger = getLogger(__name__)
 
-DEFAULT_EVALS = 100  # RecBole's; for the algorithms that know no end
+DEFAULT_EVALS = 100  # RecBole's; for the algorithms without an end
 
 Algorithm = Callable[..., list[Any]]
 
@@ -62,11 +62,11 @@ class Search(recbole.trainer.HyperTuning):
         self.progress = tqdm(disable=True)
 
     def trial(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Run a point that hyperopt drew, or look it up; what hyperopt wants to know."""
+        """Run a point that hyperopt drew, or look it up; the outcome as hyperopt wants it."""
         return self.note(self.objective_function(self.study.space.values(params)))
 
     def note(self, trial: Trial) -> dict[str, Any]:
-        """Take in a finished trial.
+        """Record a finished trial.
 
         Returns:
             Its loss, the less the better, and its status, for hyperopt.
@@ -104,7 +104,7 @@ class Search(recbole.trainer.HyperTuning):
             self.plot_hyper()
 
     def result(self) -> TuningResult:
-        """What a finished search has found."""
+        """The outcome of a finished search."""
         config, results = self.study.config, self.study.results
         return TuningResult(
             model=config["model"],
@@ -159,7 +159,7 @@ class Search(recbole.trainer.HyperTuning):
 
 
 def choose_algorithm(name: str, space: Space) -> tuple[Algorithm, int]:
-    """Find what proposes points in hyperopt's way, and how many it has or should have.
+    """Find the function that proposes points, and how many it has or should have.
 
     Raises:
         UsageError: If a grid is wanted of a space that has none.
@@ -173,7 +173,7 @@ def choose_algorithm(name: str, space: Space) -> tuple[Algorithm, int]:
 
 
 def walk(points: Iterator[dict[str, int]]) -> Algorithm:
-    """Make an algorithm that proposes given points in turn; hyperopt ends when there are no more."""
+    """Make an algorithm that proposes these points in turn; hyperopt ends when there are no more."""
 
     def suggest(new_ids: list[int], domain: Any, trials: Any, seed: int) -> list[Any]:
         proposed: list[Any] = []

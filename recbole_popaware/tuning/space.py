@@ -45,7 +45,7 @@ class Dimension(NamedTuple):
         return float(f"{drawn:.12g}")  # 0.1 * 3 is 0.30000000000000004
 
     def extremes(self) -> tuple[Any, ...]:
-        """Values that stand for all others when they are checked."""
+        """The values to check: if they are possible, all others are."""
         ends = self.arguments[:2]
         if self.kind == "choice":
             return self.arguments
@@ -84,7 +84,7 @@ class Space(NamedTuple):
 
 
 def read_space(file: str | os.PathLike[str]) -> Space:
-    """Read a .hyper file: lines ``property kind values``; empty ones and those after ``#`` say nothing.
+    """Read a .hyper file: lines ``property kind values``; empty lines and comments after ``#`` are skipped.
 
     RecBole evaluates the values as code and skips short lines; here they are literals, and a line that is
     not understood is an error.
@@ -172,7 +172,7 @@ def _literal_list(text: str) -> list[Any]:
     try:
         values = parse_literal(text)
     except ValueError as error:
-        raise ValueError("a choice needs a list such as [1, 2] or ['CE', 'BPR'], words in quotes") from error
+        raise ValueError("a choice needs a list such as [1, 2] or ['CE', 'BPR'], text in quotes") from error
     if not isinstance(values, list):
         raise ValueError("a choice needs a list such as [1, 2]")
     return values

@@ -1,4 +1,4 @@
-"""What a search is about: settings, some properties of which vary."""
+"""The settings of a search, some properties of which vary, and its trials."""
 
 from __future__ import annotations
 
