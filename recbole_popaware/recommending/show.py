@@ -46,7 +46,7 @@ def explain(recommender: Recommender, user: str, n_plays: int = 10) -> str:
     total, distinct = int(played.plays.sum()), len(played.keys)
     lines = [f"{user}: {total} plays of {distinct} items; the most played ones:", ""]
     most = torch.argsort(played.plays, descending=True, stable=True)[:n_plays].cpu()
-    items = recommender.names.take(pa.array(played.places[1].cpu()[most].numpy()))
+    items = recommender.names.take(pa.array((played.keys % played.n_items).cpu()[most].numpy()))
     lines.append(draw(pd.DataFrame({ITEM: items.to_pylist(), "plays": played.plays.cpu()[most].numpy()})))
     lines += ["", f"the {len(frame)} items recommended:", "", draw(frame), ""]
     return "\n".join([*lines, _footnote(scores.popularity, played, weight)])
@@ -57,7 +57,7 @@ def _footnote(popularity: Any, played: Any, weight: float) -> str:
         return "this model has no popularity head: its own score is all there is"
     times = "" if weight == 1 else f" (times {weight:g})"
     unplayed = torch.ones(popularity.size(1), dtype=torch.bool, device=popularity.device)
-    unplayed[0] = unplayed[played.places[1]] = False
+    unplayed[0] = unplayed[played.keys % played.n_items] = False
     note = f"score = network + head{times}"
     if unplayed.any():
         note += f"; the head gives {weight * popularity[0, unplayed][0]:.4f} to an item never played"
