@@ -19,7 +19,7 @@ import torch
 from recbole_popaware.config import Config
 from recbole_popaware.evaluator.collector import PopAwareCollector
 from recbole_popaware.evaluator.evaluator import PopAwareEvaluator
-from recbole_popaware.quick_start import Experiment, load_data_and_model, train_and_evaluate
+from recbole_popaware.quick_start import Prepared, load_data_and_model, train_and_evaluate
 from recbole_popaware.recommending.options import ListRules
 from recbole_popaware.recommending.scorer import score_rows
 from recbole_popaware.recommending.selection import choose, weigh
@@ -52,7 +52,7 @@ def main() -> None:
     draw(curves, arguments.figure)
 
 
-def load(arguments: argparse.Namespace, dataset: str) -> Experiment:
+def load(arguments: argparse.Namespace, dataset: str) -> Prepared:
     """Load a model that is trained, or train one first."""
     measures = {"metrics": list(MEASURES), "topk": [K], "valid_metric": f"GradedNDCG@{K}"}
     file = arguments.checkpoint
@@ -65,7 +65,7 @@ def load(arguments: argparse.Namespace, dataset: str) -> Experiment:
 
 
 @torch.inference_mode()
-def measure(experiment: Experiment) -> Results:
+def measure(experiment: Prepared) -> Results:
     """Score every batch of the test part once, and judge the lists of every rule."""
     model, dataset = experiment.model.eval(), experiment.dataset
     rules = [ListRules(K, popularity_weight=weight) for weight in WEIGHTS]

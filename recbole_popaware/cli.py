@@ -9,26 +9,49 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from recbole_popaware import __version__
 from recbole_popaware.errors import UsageError
 
+if TYPE_CHECKING:
+    from recbole_popaware.distributed import Topology
+    from recbole_popaware.launch import Request
+    from recbole_popaware.quick_start import RunResult
+
 DESCRIPTION = """Train and evaluate a sequential recommender: PopSASRec, PopBERT4Rec, MostPop,
 PersonalizedMostPop, or any sequential model of RecBole. Every property may be given as --key=value."""
 
-TOPOLOGY = ("nproc", "world_size", "ip", "port", "group_offset")
-SEARCH = (
-    *("params_file", "algo", "max_evals", "output_file", "display_file"),
-    *("tool", "ray_address", "workers"),
-)
+
+@dataclass(frozen=True)
+class Arguments:
+    """What the command line says.
+
+    Attributes:
+        model: Name of the model.
+        dataset: Name of the data set.
+        config_files: Files of properties.
+        properties: Arguments of the form ``--key=value``.
+        processes: Fields of :class:`~.distributed.Topology`.
+        params_file: The space of a search.
+        search: Fields of :class:`~.tuning.options.Options`.
+    """
+
+    model: str | None
+    dataset: str | None
+    config_files: tuple[str, ...]
+    properties: tuple[str, ...]
+    processes: dict[str, Any]
+    params_file: str | None
+    search: dict[str, Any]
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """A parser whose complaints are one line."""
+    """A parser whose error messages are one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise the complaint as a mistake of the user."""
+        """Raise the message as a mistake of the user."""
         raise UsageError(f"{message}; see {self.prog} --help")
 
 
@@ -36,29 +59,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        argv: Words after the program's name; default: the command line's.
+        argv: Arguments after the program's name; default: the command line's.
 
     Returns:
-        Exit code: 0, or 2 for a mistake of the user, told in one line.
+        Exit code: 0, 2 for a mistake of the user, which is explained in one line, 130 if interrupted.
     """
-
-    def work() -> str:
-        known, properties = parse(sys.argv[1:] if argv is None else argv)
-        check_properties(properties)
-        return carry_out(known, properties)
-
-    return exit_code(work)
+    return exit_code(lambda: carry_out(parse(sys.argv[1:] if argv is None else argv)))
 
 
-def check_properties(words: Sequence[str]) -> None:
-    """Check that words are properties.
+def check_properties(arguments: Sequence[str]) -> None:
+    """Check that arguments are properties.
 
     Raises:
         UsageError: If one is not of the form ``--key=value``.
     """
-    for word in words:
-        if not (word.startswith("--") and "=" in word[3:]):
-            raise UsageError(f"[{word}] is not understood; properties are given as --key=value")
+    for argument in arguments:
+        if not (argument.startswith("--") and "=" in argument[3:]):
+            raise UsageError(f"[{argument}] is not understood; properties are given as --key=value")
 
 
 def exit_code(work: Callable[[], str], interrupted: str = "interrupted") -> int:
@@ -75,7 +92,7 @@ def exit_code(work: Callable[[], str], interrupted: str = "interrupted") -> int:
     mistake = ""
     try:
         with interrupted_when_terminated():
-            told = _quietly(work)
+            summary = _quietly(work)
     except ModuleNotFoundError as error:
         version = ".".join(map(str, sys.version_info[:2]))
         mistake = f"{error}, for Python {version}; see 'Installing' in README.md"
@@ -87,8 +104,8 @@ def exit_code(work: Callable[[], str], interrupted: str = "interrupted") -> int:
     if mistake:
         print(f"error: {mistake}", file=sys.stderr)
         return 2
-    if told:
-        print(told)
+    if summary:
+        print(summary)
     return 0
 
 
@@ -120,7 +137,7 @@ def interrupted_when_terminated() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def carry_out(known: argparse.Namespace, properties: Sequence[str]) -> str:
+def carry_out(arguments: Arguments) -> str:
     """Train, or search where a params file is given; what to print, which may be nothing."""
     from recbole_popaware.compat import import_recbole  # takes seconds, and --help needs none of it
 
@@ -128,69 +145,93 @@ def carry_out(known: argparse.Namespace, properties: Sequence[str]) -> str:
     from recbole_popaware.distributed import Topology
     from recbole_popaware.launch import Request, run
 
-    request = Request(known.model, known.dataset, tuple(known.config_files or ()), argv=tuple(properties))
-    topology = Topology(**_given(known, TOPOLOGY))
-    search = _given(known, SEARCH)
-    if not search:
-        result = run(request, topology)
-        return "" if result is None else report(result)
-    if "params_file" not in search:
-        raise UsageError(f"--{min(search)} is for a search, which needs a --params_file too")
-    if not topology.is_one_process:
-        raise UsageError("a search has one process a trial; for several trials at once say --tool=ray")
+    request = Request(arguments.model, arguments.dataset, arguments.config_files, argv=arguments.properties)
+    topology = Topology(**arguments.processes)
+    if arguments.params_file is not None:
+        return _tune(request, topology, arguments.params_file, arguments.search)
+    if arguments.search:
+        raise UsageError(f"--{min(arguments.search)} is for a search, which needs a --params_file too")
+    result = run(request, topology)
+    return "" if result is None else report(result)
+
+
+def _tune(request: Request, topology: Topology, params_file: str, search: dict[str, Any]) -> str:
+    from recbole_popaware.tuning import report as tuning_report
     from recbole_popaware.tuning.options import Options
-    from recbole_popaware.tuning.report import report_search
+    from recbole_popaware.tuning.space import read_space
     from recbole_popaware.tuning.tune import tune
 
-    return report_search(tune(request, Options(**search)))
+    if not topology.is_one_process:
+        raise UsageError("a search has one process a trial; for several trials at once say --tool=ray")
+    options = Options(**search)
+    return tuning_report.report(tune(request, read_space(params_file), options))
 
 
-def _given(known: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
-    return {name: value for name, value in vars(known).items() if name in names and value is not None}
+def parse(argv: Sequence[str]) -> Arguments:
+    """Read the command line.
 
-
-def parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Read the command line: what argparse knows, and the properties."""
+    Raises:
+        UsageError: If it cannot be understood.
+    """
     parser = OneLineParser(prog="recbole-popaware", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--model", "-m", help="name of the model (required here or in a file)")
     parser.add_argument("--dataset", "-d", help="name of the data set (default: the demo data)")
-    parser.add_argument("--config_files", nargs="+", help="property files (YAML), later ones win")
-    several = parser.add_argument_group("several processes")
-    several.add_argument("--nproc", type=int, help="processes on this machine (default: 1)")
-    several.add_argument("--world_size", type=int, help="processes on all machines (default: of this one)")
-    several.add_argument("--ip", help="address of the first machine (default: localhost)")
-    several.add_argument("--port", type=int, help="port of the first machine where they meet")
-    several.add_argument(
-        "--group_offset", type=int, help="processes on the machines before this (default: 0)"
-    )
-    search = parser.add_argument_group("search for good properties (docs/tuning.md)")
-    search.add_argument("--params_file", help="the properties to tune and their values (.hyper)")
-    search.add_argument("--algo", help="exhaustive (default), random or bayes")
-    search.add_argument("--max_evals", type=int, help="most trials (default: all of a grid, or else 100)")
-    search.add_argument("--output_file", help="results; a search goes on with what it finds there")
-    search.add_argument("--display_file", help="HTML file for a picture of the scores")
-    search.add_argument("--tool", help="hyperopt (default): one after the other; ray: many at once")
-    search.add_argument("--ray_address", help="a running Ray cluster (default: start Ray here)")
-    search.add_argument(
-        "--workers", type=int, help="with ray: trials at once (default: what there is room for)"
-    )
+    parser.add_argument("--config_files", nargs="+", default=(), help="property files (YAML), later ones win")
     parser.add_argument("--version", action="version", version=__version__)
-    return parser.parse_known_args(words)
+    processes, search = _add_process_options(parser), _add_search_options(parser)
+    known, properties = parser.parse_known_args(argv)
+    check_properties(properties)
+
+    def chosen(actions: Sequence[argparse.Action]) -> dict[str, Any]:
+        values = {action.dest: getattr(known, action.dest) for action in actions}
+        return {name: value for name, value in values.items() if value is not None}
+
+    return Arguments(
+        model=known.model,
+        dataset=known.dataset,
+        config_files=tuple(known.config_files),
+        properties=tuple(properties),
+        processes=chosen(processes),
+        params_file=known.params_file,
+        search=chosen(search),
+    )
 
 
-def report(result: dict[str, Any]) -> str:
+def _add_process_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    add = parser.add_argument_group("several processes").add_argument
+    return [
+        add("--nproc", type=int, help="processes on this machine (default: 1)"),
+        add("--world_size", type=int, help="processes on all machines (default: of this one)"),
+        add("--ip", help="address of the first machine (default: localhost)"),
+        add("--port", type=int, help="port of the first machine where they meet"),
+        add("--group_offset", type=int, help="processes on the machines before this (default: 0)"),
+    ]
+
+
+def _add_search_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    add = parser.add_argument_group("search for good properties (docs/tuning.md)").add_argument
+    add("--params_file", help="the properties to tune and their values (.hyper)")
+    return [
+        add("--algo", help="exhaustive (default), random or bayes"),
+        add("--max_evals", type=int, help="most trials (default: all of a grid, or else 100)"),
+        add("--output_file", help="results; a search goes on from those that are there"),
+        add("--display_file", help="HTML file for a picture of the scores"),
+        add("--tool", help="hyperopt (default): one after the other; ray: many at once"),
+        add("--ray_address", help="a running Ray cluster (default: start Ray here)"),
+        add("--workers", type=int, help="with ray: trials at once (default: what there is room for)"),
+    ]
+
+
+def report(result: RunResult) -> str:
     """Lay out a result as a table of measures on the validation and the test part."""
-    from texttable import Texttable  # comes with RecBole
+    from recbole_popaware.text_table import text_table
 
     valid, test = result["best_valid_result"] or {}, result["test_result"]
-    table = Texttable()
-    table.set_deco(Texttable.HEADER)
-    table.set_cols_dtype(["t", "t", "t"])
-    table.set_cols_align(["l", "r", "r"])
-    table.add_row(["measure", "validation", "test"])
-    for name, value in test.items():
-        table.add_row([name, f"{valid[name]:.4f}" if name in valid else "-", f"{value:.4f}"])
-    lines = ["", f"{result['model']} on {result['dataset']}", "", table.draw(), ""]
+    rows = [
+        [name, f"{valid[name]:.4f}" if name in valid else "-", f"{value:.4f}"] for name, value in test.items()
+    ]
+    table = text_table(["measure", "validation", "test"], rows, "lrr")
+    lines = ["", f"{result['model']} on {result['dataset']}", "", table, ""]
     lines.append(f"epochs: {result['epochs']}, in {result['seconds']:.0f} s")
     if result["checkpoint"]:
         lines.append(f"weights of the best one: {result['checkpoint']}")

@@ -51,7 +51,7 @@ class Config(recbole.config.Config):
         dataset: Data set name.
         config_file_list: YAML files, later ones win.
         config_dict: Properties that win over files.
-        argv: Words of the form ``--key=value`` that win over all; default: the command line's.
+        argv: Arguments of the form ``--key=value`` that win over all; default: the command line's.
 
     Raises:
         UsageError: If the model is not known or a property has an impossible value.
@@ -111,25 +111,25 @@ class Config(recbole.config.Config):
         return settings
 
     def _load_cmd_line(self) -> dict[str, Any]:
-        words: dict[str, Any] = {}
-        for word in self._argv:
-            key, equals, value = word[2:].partition("=")
-            if not (word.startswith("--") and equals):
-                logger.warning("command line word [%s] is not --key=value and is not used", word)
-            elif words.setdefault(key, value) != value:
-                raise UsageError(f"--{key} is given twice, as [{words[key]}] and [{value}]")
-        return self._convert_config_dict(words)
+        settings: dict[str, Any] = {}
+        for argument in self._argv:
+            key, equals, value = argument[2:].partition("=")
+            if not (argument.startswith("--") and equals):
+                logger.warning("command line argument [%s] is not --key=value and is not used", argument)
+            elif settings.setdefault(key, value) != value:
+                raise UsageError(f"--{key} is given twice, as [{settings[key]}] and [{value}]")
+        return self._convert_config_dict(settings)
 
     def _convert_config_dict(self, config_dict: dict[str, Any]) -> dict[str, Any]:
         return {key: _literal(value) for key, value in config_dict.items()}
 
     def _merge_external_config_dict(self) -> None:
         super()._merge_external_config_dict()
-        given = self.external_config_dict
-        if type(given.get("dataset")) is int:  # a folder named 2019
-            given["dataset"] = str(given["dataset"])
-        schema.check_values(given)
-        check_processes(given)
+        settings = self.external_config_dict
+        if type(settings.get("dataset")) is int:  # a folder named 2019
+            settings["dataset"] = str(settings["dataset"])
+        schema.check_values(settings)
+        check_processes(settings)
 
     def _get_model_and_dataset(self, model: str | type | None, dataset: str | None) -> tuple[str, type, str]:
         model = model or self.external_config_dict.get("model")
@@ -236,7 +236,7 @@ class Config(recbole.config.Config):
     def _warn_of_unknown_names(self, final: dict[str, Any]) -> None:
         known = self.known_properties()
         for name in sorted(set(self.external_config_dict) - known):
-            near = did_you_mean(name, known)
+            near = did_you_mean(name, known, cutoff=0.8)
             if near:
                 logger.warning("property [%s] is not known%s", name, near)
 

@@ -1,4 +1,4 @@
-"""The one exception that stands for a mistake of the user, not of the program."""
+"""The exception for mistakes of the user, not of the program, and helpers for its messages."""
 
 from __future__ import annotations
 
@@ -14,13 +14,23 @@ class UsageError(ValueError):
     """
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint at the nearest of some names, ready to be added to a message; empty where none is near."""
-    known = set(known)
-    if name in known or len(name) > 100:  # known, and refused for another reason; or no slip of the pen
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """A hint at the most similar of some names, to be added to a message.
+
+    Args:
+        name: What was given; upper and lower case make no difference.
+        known: What is accepted.
+        cutoff: Least similarity, from 0 to 1, in the sense of :func:`difflib.get_close_matches`.
+
+    Returns:
+        ``" (did you mean X?)"``; empty where no name is similar, or ``name`` is known and was refused for
+        another reason.
+    """
+    by_lower_case = {other.lower(): other for other in sorted(known)}
+    if name in by_lower_case.values() or len(name) > 100:  # no slip of the pen, and slow to compare
         return ""
-    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
-    return f"; did you mean [{near[0]}]?" if near else ""
+    near = difflib.get_close_matches(name.lower(), by_lower_case, n=1, cutoff=cutoff)
+    return f" (did you mean {by_lower_case[near[0]]}?)" if near else ""
 
 
 def shown(value: object, most: int = 200) -> str:

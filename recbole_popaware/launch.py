@@ -16,7 +16,7 @@ from recbole_popaware.config import Config
 from recbole_popaware.distributed import Topology
 from recbole_popaware.errors import UsageError
 from recbole_popaware.log import hold, quiet_if_refused
-from recbole_popaware.quick_start import train_and_evaluate
+from recbole_popaware.quick_start import RunResult, train_and_evaluate
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Request:
     argv: tuple[str, ...] = ()
 
     def config(self, **more: Any) -> Config:
-        """Read the settings, with more properties in place of those of ``config_dict``."""
+        """Read the settings, with more properties, which replace those of ``config_dict``."""
         return Config(
             self.model, self.dataset, self.config_files, {**(self.config_dict or {}), **more}, self.argv
         )
 
 
-def run(request: Request, topology: Topology) -> dict[str, Any] | None:
+def run(request: Request, topology: Topology) -> RunResult | None:
     """Train and evaluate in one process or in several; RecBole's ``run``.
 
     Args:
@@ -51,8 +51,10 @@ def run(request: Request, topology: Topology) -> dict[str, Any] | None:
     """
     if topology.is_one_process:
         return train_and_evaluate(request.config())
-    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # it names whom it ends
-    request.config()  # mistakes are told before anything starts
+    logging.getLogger("torch.multiprocessing.spawn").setLevel(
+        logging.ERROR
+    )  # it logs the processes that it ends
+    request.config()  # mistakes are reported before anything starts
     results = get_context("spawn").SimpleQueue()
     arguments = (request, topology.as_properties(), results)
     processes = start_processes(  # type: ignore[no-untyped-call]  # PyTorch's has no annotations

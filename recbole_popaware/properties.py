@@ -1,4 +1,4 @@
-"""Where the property files are; what the properties in them may be stands in :mod:`.schema`."""
+"""Where the property files are; :mod:`.schema` says what the properties in them may be."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple, TypedDict
 
 from recbole.utils import init_seed
 
@@ -33,9 +33,12 @@ from recbole_popaware.utils import get_trainer
 logger = getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """A model with the data it is trained and evaluated on."""
+class Prepared(NamedTuple):
+    """A model with the data it is trained and evaluated on.
+
+    The order is that of the tuple that RecBole's ``load_data_and_model`` returns, so that code written for
+    that one unpacks this one too.
+    """
 
     config: Config
     model: Any
@@ -45,13 +48,44 @@ class Experiment:
     test_data: Any
 
 
+class RunResult(TypedDict):
+    """What a training returns: a dictionary, as RecBole's ``run_recbole`` returns one, with known keys.
+
+    Attributes:
+        model: Name of the model.
+        dataset: Name of the data set.
+        best_valid_score: ``valid_metric`` of the best epoch.
+        valid_score_bigger: Whether a greater score is better.
+        best_valid_result: All measures of the best epoch on the validation part, such as ``ndcg@10``;
+            ``None`` without validation.
+        test_result: The same on the test part, of the best epoch's weights.
+        epochs: Epochs trained.
+        seconds: Time of training with validation.
+        evaluation_seconds: Time of the test.
+        checkpoint: File of the best weights; ``None`` if they are not kept.
+        per_user: File with the measures of every user; ``None`` unless ``save_per_user`` asks for it.
+    """
+
+    model: str
+    dataset: str
+    best_valid_score: float
+    valid_score_bigger: bool
+    best_valid_result: dict[str, float] | None
+    test_result: dict[str, float]
+    epochs: int
+    seconds: float
+    evaluation_seconds: float
+    checkpoint: str | None
+    per_user: str | None
+
+
 @dataclass(frozen=True)
 class Trained:
     """A trained model with its trainer, and what :func:`run_recbole_popaware` returns."""
 
-    experiment: Experiment
+    prepared: Prepared
     trainer: Any
-    result: dict[str, Any]
+    result: RunResult
 
 
 def run_recbole_popaware(
@@ -60,7 +94,7 @@ def run_recbole_popaware(
     config_file_list: Sequence[str] | None = None,
     config_dict: dict[str, Any] | None = None,
     saved: bool = True,
-) -> dict[str, Any]:
+) -> RunResult:
     """Train a model and evaluate it; RecBole's ``run_recbole`` with our classes.
 
     Args:
@@ -71,9 +105,7 @@ def run_recbole_popaware(
         saved: Keep the checkpoint of the best weights. Those are evaluated in any case.
 
     Returns:
-        ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result`` and ``test_result`` as RecBole
-        has them, and ``model``, ``dataset``, ``epochs`` and ``seconds`` of training with validation,
-        ``evaluation_seconds`` of the test, and the paths ``checkpoint`` and ``per_user`` (or ``None``).
+        RecBole's keys and more; see :class:`RunResult`.
 
     Raises:
         UsageError: If settings or data cannot work.
@@ -81,7 +113,7 @@ def run_recbole_popaware(
     return train_and_evaluate(Config(model, dataset, config_file_list, config_dict), saved)
 
 
-def train_and_evaluate(config: Config, saved: bool = True) -> dict[str, Any]:
+def train_and_evaluate(config: Config, saved: bool = True) -> RunResult:
     """Do what :func:`run_recbole_popaware` does for settings that are read already."""
     return train(config, saved).result
 
@@ -120,29 +152,29 @@ def check_files(config: Config) -> None:
 
 
 def train_prepared(
-    experiment: Experiment, saved: bool = True, on_epoch: Callable[[int, float], None] | None = None
+    prepared: Prepared, saved: bool = True, on_epoch: Callable[[int, float], None] | None = None
 ) -> Trained:
     """Do what :func:`train` does for a model that is ready."""
-    config = experiment.config
-    check_catalogue(config, experiment.dataset.item_num - 1)
-    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, experiment.model)
+    config = prepared.config
+    check_catalogue(config, prepared.dataset.item_num - 1)
+    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, prepared.model)
     if config["resume_from"]:
         trainer.resume_checkpoint(config["resume_from"])
     run_log.show()  # what could be a mistake of the user has been looked at
     # Beside the weights, or where they would be.
     per_user = Path(trainer.saved_model_file).with_suffix(".per_user.parquet")
     if saved:
-        trained = _train(experiment, trainer, on_epoch)
+        trained = _train(prepared, trainer, on_epoch)
     else:
         with TemporaryDirectory() as folder:
             best = Path(folder, "best.pth")
             if config["resume_from"]:  # the best so far
                 shutil.copy(config["resume_from"], best)
             trainer.saved_model_file = str(best)
-            trained = _train(experiment, trainer, on_epoch)
+            trained = _train(prepared, trainer, on_epoch)
             trained.result["checkpoint"] = None
     if config["save_per_user"] and is_first(config):
-        names = experiment.dataset.field2id_token[config["USER_ID_FIELD"]]
+        names = prepared.dataset.field2id_token[config["USER_ID_FIELD"]]
         with replacing(per_user) as part:
             trainer.evaluator.per_user(names).to_parquet(part, index=False)
         logger.info("Measures of every user: %s", per_user)
@@ -150,18 +182,18 @@ def train_prepared(
     return trained
 
 
-def _train(experiment: Experiment, trainer: Any, on_epoch: Callable[[int, float], None] | None) -> Trained:
+def _train(prepared: Prepared, trainer: Any, on_epoch: Callable[[int, float], None] | None) -> Trained:
     """Train, and evaluate the weights of the best epoch."""
-    config, started = experiment.config, perf_counter()
+    config, started = prepared.config, perf_counter()
     best_score, best_result = trainer.fit(
-        experiment.train_data,
-        experiment.valid_data,
+        prepared.train_data,
+        prepared.valid_data,
         show_progress=config["show_progress"],
         callback_fn=on_epoch,
     )
     fitted = perf_counter()
-    test_result = trainer.evaluate(experiment.test_data, show_progress=config["show_progress"])
-    result = {
+    test_result = trainer.evaluate(prepared.test_data, show_progress=config["show_progress"])
+    result: RunResult = {
         "model": config["model"],
         "dataset": config["dataset"],
         "best_valid_score": best_score,
@@ -176,10 +208,10 @@ def _train(experiment: Experiment, trainer: Any, on_epoch: Callable[[int, float]
     }
     with one_line("TensorBoard's curves cannot be written"):
         trainer.tensorboard.close()
-    return Trained(experiment, trainer, result)
+    return Trained(prepared, trainer, result)
 
 
-def prepare(config: Config, shared: SharedData | None = None) -> Experiment:
+def prepare(config: Config, shared: SharedData | None = None) -> Prepared:
     """Load and split the data, and build the model on the training part.
 
     Args:
@@ -223,7 +255,7 @@ def prepare(config: Config, shared: SharedData | None = None) -> Experiment:
         raise UsageError(f"{config['model']} refuses its properties: {error}") from error
     model.item_numbering = _item_numbering(dataset)
     logger.info(model)
-    return Experiment(config, model, dataset, train_data, valid_data, test_data)
+    return Prepared(config, model, dataset, train_data, valid_data, test_data)
 
 
 def load_data_and_model(
@@ -232,7 +264,7 @@ def load_data_and_model(
     *,
     trust_pickle: bool = False,
     log: bool = True,
-) -> Experiment:
+) -> Prepared:
     """Load a checkpoint together with the data it was trained on.
 
     Args:
@@ -252,17 +284,17 @@ def load_data_and_model(
     if log:
         run_log.init_logger(config)
     with run_log.quiet_if_refused() if log else nullcontext():  # without, it is for the caller to say
-        experiment = prepare(config)
-        _fill(experiment, checkpoint, model_file)
-    return experiment
+        prepared = prepare(config)
+        _fill(prepared, checkpoint, model_file)
+    return prepared
 
 
-def _fill(experiment: Experiment, checkpoint: dict[str, Any], file: str | os.PathLike[str]) -> None:
+def _fill(prepared: Prepared, checkpoint: dict[str, Any], file: str | os.PathLike[str]) -> None:
     """Give a model the weights of a checkpoint, if it is on the data of the training."""
-    data = f"data set [{experiment.config['dataset']}] as it is now"
+    data = f"data set [{prepared.config['dataset']}] as it is now"
     otherwise = f"{file} does not fit {data}; is it the one that the model was trained on?"
-    load_weights(experiment.model, checkpoint, otherwise)
-    if checkpoint.get("item_numbering") not in (None, experiment.model.item_numbering):
+    load_weights(prepared.model, checkpoint, otherwise)
+    if checkpoint.get("item_numbering") not in (None, prepared.model.item_numbering):
         raise UsageError(
             f"{file} numbers items otherwise than {data}; give it the .inter file of the training (numbers "
             f"go by an item's first row)"
@@ -270,6 +302,6 @@ def _fill(experiment: Experiment, checkpoint: dict[str, Any], file: str | os.Pat
 
 
 def _item_numbering(dataset: Any) -> str:
-    """What tells one numbering of items from another: a hash of their names in order."""
+    """A hash of the items' names in the order of their numbers."""
     names = dataset.field2id_token[dataset.iid_field]
     return hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from typing import Any
 
 import recbole.utils
 from recbole.utils import ModelType
 
-from recbole_popaware.errors import UsageError
+from recbole_popaware.errors import UsageError, did_you_mean
 from recbole_popaware.trainer import Trainer, TrainerAdapter
 
 _PACKAGE = "recbole_popaware.model.sequential_recommender"
@@ -28,11 +27,9 @@ def get_model(name: str) -> type:
     try:
         model = recbole.utils.get_model(name)
     except (ValueError, AttributeError, ImportError) as error:
-        near = difflib.get_close_matches(name.lower(), [m.lower() for m in MODELS], n=1)
-        hint = [f" (did you mean {m}?)" for m in MODELS if m.lower() in near]
         raise UsageError(
-            f"model [{name}] is not known{''.join(hint)}; ours are {', '.join(MODELS)}, and the names "
-            f"of RecBole's sequential models work too, such as SASRec, BERT4Rec, GRU4Rec or RepeatNet"
+            f"model [{name}] is not known{did_you_mean(name, MODELS)}; ours are {', '.join(MODELS)}, and the "
+            f"names of RecBole's sequential models work too, such as SASRec, BERT4Rec, GRU4Rec or RepeatNet"
         ) from error
     return model
 

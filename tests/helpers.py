@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recbole_popaware.config import Config
-from recbole_popaware.quick_start import Experiment, prepare
+from recbole_popaware.quick_start import Prepared, prepare
 from recbole_popaware.utils import get_trainer
 
 ROOT = Path(__file__).parents[1]
@@ -91,7 +91,7 @@ def plays_of(drawing):
     return sorted(plays, key=lambda play: play[2])
 
 
-def build(model: str, settings: dict[str, Any], **more: Any) -> Experiment:
+def build(model: str, settings: dict[str, Any], **more: Any) -> Prepared:
     """Prepare a model on its data, in evaluation mode."""
     experiment = prepare(Config(model, config_dict={**settings, **more}, argv=()))
     experiment.model.eval()

@@ -3,36 +3,32 @@ from __future__ import annotations
 import sys
 
 import pytest
-from helpers import write_atomic
+from helpers import arguments, write_atomic
 
 from recbole_popaware.cli import main, report
 
 
-def words(toy, **more):
-    return [f"--{key}={value}" for key, value in {**toy, **more}.items()]
-
-
 def test_a_run_prints_a_table(toy, capsys):
-    assert main(["--model=PersonalizedMostPop", *words(toy)]) == 0
+    assert main(["--model=PersonalizedMostPop", *arguments(toy)]) == 0
     out = capsys.readouterr().out
     assert "PersonalizedMostPop on toy" in out
     assert "ndcg@10" in out
     assert "saved/PersonalizedMostPop" in out
 
 
-def test_words_may_stand_apart_as_in_recbole(toy, capsys, tmp_path):
+def test_names_and_values_may_be_separate_as_in_recbole(toy, capsys, tmp_path):
     (tmp_path / "a.yaml").write_text("topk: [3]\nvalid_metric: NDCG@3\n")
     (tmp_path / "b.yaml").write_text("metrics: [NDCG]\n")
     toy.pop("dataset")
     files = [str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml")]
-    assert main(["-m", "MostPop", "-d", "toy", "--config_files", *files, *words(toy)]) == 0
+    assert main(["-m", "MostPop", "-d", "toy", "--config_files", *files, *arguments(toy)]) == 0
     out = capsys.readouterr().out
     assert "ndcg@3" in out
     assert "recall" not in out
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("argv", "message"),
     [
         (["--model=Popularity"], "is not known"),
         ([], "no model is named"),
@@ -48,14 +44,14 @@ def test_words_may_stand_apart_as_in_recbole(toy, capsys, tmp_path):
         (["--model=PopSASRec", "--config_files", "gone.yaml"], "gone.yaml"),
     ],
 )
-def test_a_mistake_gets_one_line_and_code_2(toy, given, told, capsys):
-    own = {word[2:].partition("=")[0] for word in given}
-    rest = [w for w in words(toy) if w[2:].partition("=")[0] not in own]
-    assert main([*given[:1], *rest, *given[1:]] if given else rest) == 2
+def test_a_mistake_gets_one_line_and_code_2(toy, argv, message, capsys):
+    own = {word[2:].partition("=")[0] for word in argv}
+    rest = [w for w in arguments(toy) if w[2:].partition("=")[0] not in own]
+    assert main([*argv[:1], *rest, *argv[1:]] if argv else rest) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ")
     assert captured.err.count("\n") == 1
-    assert told in captured.err
+    assert message in captured.err
     assert not captured.out
 
 
@@ -63,7 +59,7 @@ def test_a_mistake_gets_one_line_and_code_2(toy, given, told, capsys):
 def test_empty_data_and_single_users_too(toy, tmp_path, plays, capsys):
     header = "user_id:token\titem_id:token\ttimestamp:float"
     write_atomic(tmp_path / "data", "toy", plays, header)
-    assert main(["--model=PopSASRec", *words(toy)]) == 2
+    assert main(["--model=PopSASRec", *arguments(toy)]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
@@ -77,7 +73,7 @@ def test_help_costs_no_import_of_torch(capsys):
     assert "--model" in capsys.readouterr().out
 
 
-def test_a_python_without_recbole_is_told_so(monkeypatch, capsys):
+def test_a_python_without_recbole_is_reported(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "recbole_popaware.launch", None)
     assert main(["--model=PopSASRec"]) == 2
     assert "README" in capsys.readouterr().err
@@ -88,7 +84,7 @@ def test_interruption_is_quiet(monkeypatch, capsys, toy):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("recbole_popaware.quick_start.prepare", interrupt)
-    assert main(["--model=MostPop", *words(toy)]) == 130
+    assert main(["--model=MostPop", *arguments(toy)]) == 130
     assert capsys.readouterr().err.endswith("interrupted\n")
 
 

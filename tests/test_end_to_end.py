@@ -41,12 +41,12 @@ def test_a_known_answer(tmp_path):
         "valid_metric": "Recall@1",
     }
     settings["metrics"] = ["Recall"]
-    found = {
+    recall = {
         m: run_recbole_popaware(m, config_dict=settings)["test_result"]["recall@1"] for m in (*OURS, "SASRec")
     }
-    assert found["PersonalizedMostPop"] == found["PopSASRec"] == found["PopBERT4Rec"] == 1.0
-    assert found["MostPop"] < 0.2
-    assert found["SASRec"] < found["PopSASRec"]
+    assert recall["PersonalizedMostPop"] == recall["PopSASRec"] == recall["PopBERT4Rec"] == 1.0
+    assert recall["MostPop"] < 0.2
+    assert recall["SASRec"] < recall["PopSASRec"]
 
 
 @pytest.mark.parametrize("split", [{"RS": [0.8, 0.1, 0.1]}, {"LS": "valid_and_test"}, {"LS": "test_only"}])

@@ -65,8 +65,8 @@ def test_whatever_else_ends_a_run_shows_what_was_kept_back(capsys, error):
     else:
         with pytest.raises(type(error)):
             work(error)
-    told = capsys.readouterr().err
-    assert re.fullmatch(r".* WARNING  an early warning\n.* INFO  settings\n", told)
+    printed = capsys.readouterr().err
+    assert re.fullmatch(r".* WARNING  an early warning\n.* INFO  settings\n", printed)
 
 
 @bare
@@ -83,9 +83,9 @@ def test_settings_are_in_the_file_and_the_console_names_it(capsys):
     log.log_settings(CONFIG)
     log.show()
     (file,) = Path("log", "M").iterdir()
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert str(file) in told
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert str(file) in printed
     assert str(CONFIG) in file.read_text()
 
 

@@ -21,8 +21,8 @@ PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 PARTS = ("recbole_popaware", "dataset_converters", "properties")
 
 
-def run(*words, **more):
-    return subprocess.run([sys.executable, *map(str, words)], check=True, text=True, **more)
+def run(*arguments, **more):
+    return subprocess.run([sys.executable, *map(str, arguments)], check=True, text=True, **more)
 
 
 def _metadata(wheel, file):
@@ -75,8 +75,8 @@ def test_an_installed_wheel_runs_outside_the_checkout(wheel, tmp_path):
     run("-m", "pip", "install", "-q", "--no-deps", "--target", site, wheel)
     environment = {**os.environ, "PYTHONPATH": str(site)}
     where = "import recbole_popaware; print(recbole_popaware.__file__)"
-    found = run("-c", where, cwd=work, env=environment, capture_output=True).stdout
-    assert found.startswith(str(site))
+    location = run("-c", where, cwd=work, env=environment, capture_output=True).stdout
+    assert location.startswith(str(site))
     for name in ("", "-convert", "-recommend", "-experiment"):
         script = f"recbole-popaware{name}"
         run(site / "bin" / script, "--help", cwd=work, env=environment, capture_output=True)

@@ -24,7 +24,7 @@ def recommendations(trained: Trained, length: int) -> pd.DataFrame:
     Returns:
         Columns user and item (RecBole's numbers), rank (from 1), score, user_id and item_id (original ids).
     """
-    data, config = trained.experiment, trained.experiment.config
+    data, config = trained.prepared, trained.prepared.config
     length = min(length, data.dataset.item_num - 1)  # item 0 is padding
     trained.trainer.model.eval()
     parts = []
@@ -58,7 +58,7 @@ def describe_users(data: Any) -> pd.DataFrame:
     """Describe the history of every row of the test part.
 
     Args:
-        data: The prepared :class:`~recbole_popaware.quick_start.Experiment`.
+        data: The prepared :class:`~recbole_popaware.quick_start.Prepared`.
 
     Returns:
         Columns user (original id), history_plays, and repeat_share: the share of the history's plays whose

@@ -54,8 +54,8 @@ def _run(job: dict[str, Any]) -> None:
     settings = {**job["settings"], "checkpoint_dir": "saved", "show_progress": False}
     config = Config(job["model"], job["dataset"], config_dict=settings, argv=())
     trained = train(config, on_epoch=_curve_writer(Path("curve.jsonl")))
-    Path(trained.result["per_user"]).rename("per_user.parquet")
-    describe_users(trained.experiment).to_parquet("users.parquet", index=False)
+    Path(str(trained.result["per_user"])).rename("per_user.parquet")
+    describe_users(trained.prepared).to_parquet("users.parquet", index=False)
     recommendations(trained, LIST_LENGTH).to_parquet("recommendations.parquet", index=False)
     write_json(Path("result.json"), _result(trained, job["fingerprint"]))
 
@@ -76,7 +76,7 @@ def _curve_writer(file: Path) -> Callable[[int, float], None]:
 
 
 def _result(trained: Trained, fingerprint: str) -> dict[str, Any]:
-    result, data = trained.result, trained.experiment
+    result, data = dict[str, Any](trained.result), trained.prepared
     parameters = sum(p.numel() for p in trained.trainer.model.parameters() if p.requires_grad)
     names = ("test_result", "best_valid_result", "epochs", "seconds", "evaluation_seconds", "checkpoint")
     return {

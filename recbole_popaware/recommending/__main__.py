@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from recbole_popaware.cli import OneLineParser, exit_code
@@ -15,56 +15,75 @@ FEW_USERS = 20
 DEFAULT_OUTPUT = Path("recommendations.parquet")
 
 
+@dataclass(frozen=True)
+class Arguments:
+    """What the command line says.
+
+    Attributes:
+        checkpoint: What training has saved.
+        users: A file that names users; default: all.
+        topk: Length of the lists.
+        output: The file to write; default: few users are printed.
+        explain: The user whose list is to be explained.
+        options: All else.
+    """
+
+    checkpoint: str
+    users: str | None
+    topk: int
+    output: Path | None
+    explain: str | None
+    options: Options
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        argv: Words after the program's name; default: the command line's.
+        argv: Arguments after the program's name; default: the command line's.
 
     Returns:
-        Exit code: 0, 2 for a mistake of the user, told in one line, 130 if interrupted.
+        Exit code: 0, 2 for a mistake of the user, which is explained in one line, 130 if interrupted.
     """
-    return exit_code(lambda: _run(_parse(argv)))
+    return exit_code(lambda: carry_out(parse(argv)))
 
 
-def _run(given: argparse.Namespace) -> str:
+def carry_out(arguments: Arguments) -> str:
     """Do what is asked and return what to print."""
-    options, rules = _options(given), ListRules(topk=given.topk)
-    output = None if given.output is None else Path(given.output)
-    if given.explain is not None and (output, given.users) != (None, None):
+    output, topk, options = arguments.output, arguments.topk, arguments.options
+    options.rules(topk)  # before the slow imports
+    if arguments.explain is not None and (output, arguments.users) != (None, None):
         raise UsageError("--explain prints about one user; leave out --users and --output")
     from recbole_popaware.compat import import_recbole  # slow imports
 
     import_recbole()
     from recbole_popaware.recommending import recommender, show, writer
 
-    inputs = (given.checkpoint, given.users, given.history, given.item_file)
+    inputs = (arguments.checkpoint, arguments.users, options.history, options.item_file)
     if output is not None:
         writer.check_output(output, inputs)
-    made = recommender.Recommender(given.checkpoint, rules.topk, options)
-    if given.explain is not None:
-        return show.explain(made, given.explain)
-    ids, numbers = made.select(given.users or EVERYBODY)
-    few = len(ids) <= FEW_USERS
-    told = f"{len(ids):,} users"
+    made = recommender.Recommender(arguments.checkpoint, topk, options)
+    if arguments.explain is not None:
+        return show.explain(made, arguments.explain)
+    ids, numbers = made.select(arguments.users or EVERYBODY)
+    summary = f"{len(ids):,} users"
     without = int((~made.have_plays(numbers)).sum())
     if without:
-        told += f", {without:,} of them not known or without plays: they get the popular items"
-    if output is None and few:
-        table = made.collect(ids, numbers).to_pandas()
-        return f"{show.draw(table)}\n\n{told}"
+        summary += f", {without:,} of them not known or without plays: they get the popular items"
+    if output is None and len(ids) <= FEW_USERS:
+        return f"{show.draw(made.collect(ids, numbers).to_pandas())}\n\n{summary}"
     output = output or DEFAULT_OUTPUT
     writer.check_output(output, inputs)
     writer.write(output, made.schema, made.tables(ids, numbers))
-    return f"{told}\nwritten to {output}"
+    return f"{summary}\nwritten to {output}"
 
 
-def _options(given: argparse.Namespace) -> Options:
-    names = set(Options.__dataclass_fields__) - {"show_progress"}
-    return Options(**{name: getattr(given, name) for name in names}, show_progress=True)
+def parse(argv: Sequence[str] | None) -> Arguments:
+    """Read the command line.
 
-
-def _parse(words: Sequence[str] | None) -> argparse.Namespace:
+    Raises:
+        UsageError: If it cannot be understood, or a value cannot work.
+    """
     parser = OneLineParser(
         prog="recbole-popaware-recommend",
         description="Make ranked lists for users from a checkpoint and each user's latest history.",
@@ -76,11 +95,12 @@ def _parse(words: Sequence[str] | None) -> argparse.Namespace:
     add("--topk", type=int, default=ListRules.topk, metavar="K", help="length of a list; default: 10")
     add(
         "--output",
+        type=Path,
         metavar="FILE",
         help=f".parquet, .csv or .jsonl; default: {FEW_USERS} users are printed, more go to {DEFAULT_OUTPUT}",
     )
     add("--explain", metavar="USER", help="print where the scores of one user's list come from")
-    lists = parser.add_argument_group("what a list holds")
+    lists = parser.add_argument_group("which items")
     lists.add_argument(
         "--popularity-weight", type=float, default=1.0, metavar="W", help="of the head's scores; default: 1"
     )
@@ -96,7 +116,9 @@ def _parse(words: Sequence[str] | None) -> argparse.Namespace:
     machine = parser.add_argument_group("machine")
     machine.add_argument("--device", help="cpu, cuda or cuda:N; default: a GPU where there is one")
     machine.add_argument("--batch-size", type=int, metavar="N", help="users scored at once")
-    return parser.parse_args(words)
+    known = vars(parser.parse_args(argv))
+    options = {field.name: known.pop(field.name) for field in fields(Options) if field.name in known}
+    return Arguments(**known, options=Options(**options, show_progress=True))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from recbole_popaware.recommending.options import EVERYBODY, Options, Users
+from recbole_popaware.recommending.options import EVERYBODY, Options, Users, one_of_both
 from recbole_popaware.recommending.recommender import Recommender
 from recbole_popaware.recommending.writer import check_output, write
 
@@ -18,6 +18,17 @@ def recommend(
     topk: int = 10,
     output: str | os.PathLike[str] | None = None,
     options: Options | None = None,
+    *,
+    popularity_weight: float = Options.popularity_weight,
+    explore_share: float = Options.explore_share,
+    exclude_history: bool = Options.exclude_history,
+    history: str | os.PathLike[str] | None = None,
+    item_file: str | os.PathLike[str] | None = None,
+    title_column: str | None = None,
+    data_path: str | os.PathLike[str] | None = None,
+    device: str | None = None,
+    batch_size: int | None = None,
+    show_progress: bool = False,
 ) -> pd.DataFrame | None:
     """Make ranked lists from each user's latest history.
 
@@ -28,16 +39,38 @@ def recommend(
         topk: Length of the lists.
         output: A file ending in ``.parquet``, ``.csv`` or ``.jsonl`` to write to, batch by batch; without
             one all lists are returned.
-        options: All else, such as ``Options(explore_share=0.3)``.
+        options: All of the following in one object, instead of one by one.
+        popularity_weight: W in ``score = model_score + W * popularity_score``.
+        explore_share: At least this share of each list, rounded up, are items the user never played.
+        exclude_history: Only items the user never played.
+        history: An atomic ``.inter`` file whose plays replace those that the model was trained on.
+        item_file: Titles of items: an atomic ``.item`` file, CSV or parquet with a column ``item_id``.
+        title_column: Its column of titles; default: the one whose name says so.
+        data_path: Folder of data sets, if it has moved since the training.
+        device: ``cpu``, ``cuda`` or ``cuda:N``; default: a GPU where there is one.
+        batch_size: Users scored at once; default: what keeps a matrix of scores at 128 MiB.
+        show_progress: Show a progress bar, where standard error is a terminal.
 
     Returns:
-        One row a user and rank with ``user_id``, ``rank``, ``item_id``, ``score``, ``model_score``,
-        ``popularity_score``, ``plays`` and ``kind``; ``None`` with ``output``.
+        One row a user and rank with ``user_id``, ``rank``, ``item_id``, ``title`` (with ``item_file``),
+        ``score``, ``model_score``, ``popularity_score``, ``plays`` and ``kind``; ``None`` with ``output``.
 
     Raises:
         UsageError: If a file cannot be read or written, or a value cannot work.
     """
-    options = options or Options()
+    options = one_of_both(
+        options,
+        popularity_weight=popularity_weight,
+        explore_share=explore_share,
+        exclude_history=exclude_history,
+        history=history,
+        item_file=item_file,
+        title_column=title_column,
+        data_path=data_path,
+        device=device,
+        batch_size=batch_size,
+        show_progress=show_progress,
+    )
     if output is not None:
         of_users = users if isinstance(users, (str, os.PathLike)) else None
         check_output(Path(output), [checkpoint, of_users, options.history, options.item_file])

@@ -87,11 +87,11 @@ def read_titles(file: str | os.PathLike[str], column: str | None, items: Sequenc
     nameless, again = int(listed[ITEM].isna().sum()), len(titled) - len(frame)
     if nameless or again:
         logger.warning("%s: %d titles without an item and %d of items named again", path, nameless, again)
-    found = frame.set_index(ITEM)[column].reindex(np.asarray(items, dtype=object))
-    missing = int(found.iloc[1:].isna().sum())
+    titles = frame.set_index(ITEM)[column].reindex(np.asarray(items, dtype=object))
+    missing = int(titles.iloc[1:].isna().sum())
     if missing:
         logger.warning("%s: %d of %d items have no title", path, missing, len(items) - 1)
-    return pa.Array.from_pandas(found, type=pa.string())
+    return pa.Array.from_pandas(titles, type=pa.string())
 
 
 def _is_table(path: Path) -> bool:
@@ -115,7 +115,7 @@ def _header(path: Path) -> dict[str, str]:
 
 
 def _read_texts(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Read columns as text: ``007`` stays ``007``, and empty places are missing."""
+    """Read columns as text: ``007`` stays ``007``, and empty cells are missing."""
     header = _header(path)
     missing = [column for column in columns if column not in header]
     if missing:
@@ -130,7 +130,7 @@ def _read_texts(path: Path, columns: list[str]) -> pd.DataFrame:
     _check_kinds(path, table)
     with _complaints_of(path):
         texts = pa.table([table[name].cast(pa.string()) for name in named], names=columns)
-        texts.validate(full=True)  # parquet may hold any bytes as text
+        texts.validate(full=True)  # parquet may contain any bytes as text
         return texts.to_pandas().astype(object)
 
 
@@ -154,7 +154,7 @@ def _check_kinds(path: Path, table: pa.Table) -> None:
 
 @contextmanager
 def _complaints_of(path: Path) -> Iterator[None]:
-    """Tell what is wrong with a file."""
+    """Say what is wrong with a file in one line."""
     try:
         yield
     except (pa.ArrowException, KeyError, OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Whose lists are made, and from which plays: those of the data set, or those of a new file."""
+"""The users that lists are made for, and their plays: those of the data set, or those of a new file."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Listeners:
 
     def numbers(self, users: np.ndarray) -> np.ndarray:
         """Number of each id ``[U]``, 0 where it is not known."""
-        found: np.ndarray = pd.Index(self.names[1:]).get_indexer(users) + 1
-        return found
+        numbers: np.ndarray = pd.Index(self.names[1:]).get_indexer(users) + 1
+        return numbers
 
 
 def of_data_set(dataset: Any) -> Listeners:
@@ -68,11 +68,11 @@ def read_histories(file: str | os.PathLike[str], dataset: Any) -> tuple[PlayHist
         "without a time": frame[dataset.time_field].isna().to_numpy(),
     }
     keep = np.ones(len(frame), dtype=bool)
-    for reason, holds in reasons.items():
-        left_out = int((keep & holds).sum())
+    for reason, applies in reasons.items():
+        left_out = int((keep & applies).sum())
         if left_out:
             logger.warning("%s: %d of %d plays are left out, %s", file, left_out, len(frame), reason)
-        keep &= ~holds
+        keep &= ~applies
     users, items, times = users[keep], items[keep], frame[dataset.time_field].to_numpy()[keep]
     order = np.lexsort((times, users))
     in_hours = dataset.config["pps_age"] == "hours"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Union
+from typing import Any, Union
 
 from recbole_popaware.errors import UsageError
 
@@ -19,7 +19,7 @@ Users = Union[str, "os.PathLike[str]", Sequence[str]]
 
 @dataclass(frozen=True)
 class ListRules:
-    """Which items a list holds.
+    """Which items are in a list.
 
     Attributes:
         topk: Length of the lists, from 1 up.
@@ -46,23 +46,23 @@ class ListRules:
 
     @property
     def explore_places(self) -> int:
-        """Places of a list that items never played must take."""
-        share = Fraction(repr(float(self.explore_share)))  # 0.7 of 10 places are 7, which floats miss
+        """Least number of items of a list that the user never played."""
+        share = Fraction(repr(float(self.explore_share)))  # 0.7 of 10 items are 7, which floats miss
         return math.ceil(share * self.topk)
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to recommend, beyond whom and how many.
+    """How to recommend, apart from the users and the length of the lists.
 
     Attributes:
         popularity_weight: See :class:`ListRules`.
         explore_share: See :class:`ListRules`.
         exclude_history: See :class:`ListRules`.
-        history: An atomic ``.inter`` file whose plays take the place of those the model was trained on.
+        history: An atomic ``.inter`` file whose plays replace those that the model was trained on.
         item_file: Titles of items: an atomic ``.item`` file, CSV or parquet with a column ``item_id``.
         title_column: Its column of titles; default: the one whose name says so.
-        data_path: Folder of data sets, if it is no longer where the training found it.
+        data_path: Folder of data sets, if it has moved since the training.
         device: ``cpu``, ``cuda`` or ``cuda:N``; default: a GPU where there is one.
         batch_size: Users scored at once; default: what keeps a matrix of scores at 128 MiB.
         show_progress: Show a progress bar, where standard error is a terminal.
@@ -88,6 +88,24 @@ class Options:
     def rules(self, topk: int) -> ListRules:
         """The rules of lists of a length."""
         return ListRules(topk, self.popularity_weight, self.explore_share, self.exclude_history)
+
+
+def one_of_both(options: Options | None, **keywords: Any) -> Options:
+    """Options that were given as an object, or one by one.
+
+    Args:
+        options: The object.
+        **keywords: Attributes of :class:`Options`.
+
+    Raises:
+        UsageError: If both were given, or a value cannot work.
+    """
+    one_by_one = Options(**keywords)
+    if options is None:
+        return one_by_one
+    if one_by_one != Options():
+        raise UsageError("options were given both as an object and as keywords; choose one")
+    return options
 
 
 def existing_file(file: str | os.PathLike[str], what: str) -> Path:

@@ -20,7 +20,7 @@ from recbole_popaware.quick_start import load_data_and_model
 from recbole_popaware.recommending.columns import read_titles, read_users
 from recbole_popaware.recommending.listeners import Listeners, of_data_set, read_histories
 from recbole_popaware.recommending.lists import Lists, schema, to_table
-from recbole_popaware.recommending.options import EVERYBODY, Options, Users
+from recbole_popaware.recommending.options import EVERYBODY, Options, Users, one_of_both
 from recbole_popaware.recommending.scorer import Scores, inference_transform, score_rows
 from recbole_popaware.recommending.selection import choose, weigh
 
@@ -34,7 +34,8 @@ class Recommender:
     Args:
         checkpoint: A file that training has saved.
         topk: Length of the lists.
-        options: All else.
+        options: All else, as an object.
+        **keywords: All else, one by one: the attributes of :class:`~.options.Options`.
 
     Attributes:
         rules: Length and kind of the lists.
@@ -46,9 +47,13 @@ class Recommender:
     """
 
     def __init__(
-        self, checkpoint: str | os.PathLike[str], topk: int = 10, options: Options | None = None
+        self,
+        checkpoint: str | os.PathLike[str],
+        topk: int = 10,
+        options: Options | None = None,
+        **keywords: Any,
     ) -> None:
-        options = options or Options()
+        options = one_of_both(options, **keywords)
         self.rules = options.rules(topk)
         experiment = load_data_and_model(checkpoint, _properties(options), log=False)
         self.dataset, self._model = experiment.dataset, experiment.model.eval()

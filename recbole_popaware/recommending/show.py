@@ -9,31 +9,24 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
-from texttable import Texttable  # comes with RecBole
 
 from recbole_popaware.errors import UsageError
 from recbole_popaware.recommending.columns import ITEM, TITLE, USER
 from recbole_popaware.recommending.recommender import Recommender
+from recbole_popaware.text_table import text_table
 
 _PARTS = {"model_score": "network", "popularity_score": "head", "score": "score"}
 
 
 def draw(frame: pd.DataFrame) -> str:
-    """Lay out a table; numbers to the right, scores with four digits, empty places as ``-``."""
-    table = Texttable(max_width=0)
-    table.set_deco(Texttable.HEADER)
-    table.set_cols_dtype(["t"] * frame.shape[1])
-    numeric = [pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]
-    table.set_header_align(["r" if right else "l" for right in numeric])
-    table.set_cols_align(["r" if right else "l" for right in numeric])
-    table.header(list(frame.columns))
-    for row in frame.itertuples(index=False):
-        table.add_row([_text(value) for value in row])
-    return str(table.draw())
+    """Lay out a table; numbers to the right, scores with four digits, missing values as ``-``."""
+    align = "".join("r" if pd.api.types.is_numeric_dtype(kind) else "l" for kind in frame.dtypes)
+    rows = ([_text(value) for value in row] for row in frame.itertuples(index=False))
+    return text_table(list(frame.columns), rows, align, ruled=True)
 
 
 def explain(recommender: Recommender, user: str, n_plays: int = 10) -> str:
-    """Tell what a user played most, and for each place of the list what network and head add to it.
+    """Show what a user played most, and for each item of the list what network and head add to its score.
 
     Raises:
         UsageError: If the user is not known.
@@ -65,10 +58,10 @@ def _footnote(popularity: Any, played: Any, weight: float) -> str:
     times = "" if weight == 1 else f" (times {weight:g})"
     unplayed = torch.ones(popularity.size(1), dtype=torch.bool, device=popularity.device)
     unplayed[0] = unplayed[played.items] = False
-    told = f"score = network + head{times}"
+    note = f"score = network + head{times}"
     if unplayed.any():
-        told += f"; the head gives {weight * popularity[0, unplayed][0]:.4f} to an item never played"
-    return told
+        note += f"; the head gives {weight * popularity[0, unplayed][0]:.4f} to an item never played"
+    return note
 
 
 def _text(value: Any) -> str:

@@ -26,7 +26,7 @@ def write(path: Path, schema: pa.Schema, tables: Tables) -> None:
     Args:
         path: The file, checked by :func:`check_output`.
         schema: Columns of every table.
-        tables: Rows in their order; only some of them are held at a time.
+        tables: Rows in their order; only some of them are in memory at a time.
 
     Raises:
         UsageError: If the file cannot be written; nothing is left then.
@@ -40,7 +40,7 @@ def check_output(path: Path, inputs: Iterable[str | os.PathLike[str] | None] = (
 
     Args:
         path: The file that is to be written.
-        inputs: Files that are read, which it must not replace; ``None`` stands for one that is not given.
+        inputs: Files that are read, which it must not replace; ``None`` is ignored.
 
     Raises:
         UsageError: If it cannot be written.
@@ -55,14 +55,14 @@ def check_output(path: Path, inputs: Iterable[str | os.PathLike[str] | None] = (
 
 def _write_parquet(file: Any, schema: pa.Schema, tables: Tables) -> None:
     with pq.ParquetWriter(file, schema) as writer:
-        held: list[pa.Table] = []
+        group: list[pa.Table] = []
         for table in tables:
-            held.append(table)
-            if sum(map(len, held)) >= _ROW_GROUP:
-                writer.write_table(pa.concat_tables(held))
-                held.clear()
-        if held:
-            writer.write_table(pa.concat_tables(held))
+            group.append(table)
+            if sum(map(len, group)) >= _ROW_GROUP:
+                writer.write_table(pa.concat_tables(group))
+                group.clear()
+        if group:
+            writer.write_table(pa.concat_tables(group))
 
 
 def _write_csv(file: Any, schema: pa.Schema, tables: Tables) -> None:

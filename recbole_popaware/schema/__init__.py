@@ -1,4 +1,4 @@
-"""The one place that says what every property may be: RecBole's, its models', and ours."""
+"""What every property may be, said once: RecBole's, its models', and ours."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def check_values(settings: Mapping[str, Any], defaults: Mapping[str, Any] | None
 def _check_value(name: str, value: Any, defaults: Mapping[str, Any]) -> None:
     if not is_storable(value):
         raise UsageError(
-            f"{shown(name)} holds what no setting can be: a number beyond 64 bits, a key that is no text, "
+            f"{shown(name)} contains what no setting can be: a number beyond 64 bits, a key that is no text, "
             f"broken text, or lists within lists without end"
         )
     check = CHECKS.get(name) or (models.like(defaults[name]) if name in defaults else None)

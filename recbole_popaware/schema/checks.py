@@ -1,4 +1,4 @@
-"""What a value may be, composed from small checks; each says in words what it accepts."""
+"""What a value may be, composed from small checks; each has a text that says what it accepts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
 MOST = 10**9  # of a whole number for which there is no better bound
-MOST_FACTOR = 1e30  # of a rate or weight; float32 holds it, also where an optimiser divides it by a little
+MOST_FACTOR = (
+    1e30  # of a rate or weight; float32 can represent it, also where an optimiser divides it by a little
+)
 MOST_LEVELS = 50  # of lists and tables within each other
 MOST_CHARACTERS = 200  # of a name, which becomes part of a file's name
 
@@ -20,7 +22,7 @@ class Check(NamedTuple):
 
     Attributes:
         accepts: Whether a value passes; must not raise for any value.
-        accepted: What passes, in words that follow "must be".
+        accepted: What passes, as text that follows "must be".
     """
 
     accepts: Callable[[Any], bool]
@@ -38,8 +40,8 @@ def number(
 ) -> Check:
     """Accept finite numbers within bounds."""
     bounds = [
-        f"{word} {bound:g}"
-        for word, bound in (("above", above), ("of at least", least), ("below", below), ("at most", most))
+        f"{text} {bound:g}"
+        for text, bound in (("above", above), ("of at least", least), ("below", below), ("at most", most))
         if math.isfinite(bound)
     ]
     return Check(
@@ -54,7 +56,7 @@ def is_number(x: Any) -> bool:
 
 
 def is_storable(x: Any, depth: int = 0) -> bool:
-    """Whether logs and checkpoints can hold a value: no number beyond 64 bits, no key but text, no cycle."""
+    """Whether logs and checkpoints can store a value: no number beyond 64 bits, no key but text, no cycle."""
     if depth > MOST_LEVELS:
         return False
     if isinstance(x, int):
@@ -69,12 +71,12 @@ def is_storable(x: Any, depth: int = 0) -> bool:
 
 
 def one_of(accepted: Sequence[str]) -> Check:
-    """Accept some words."""
+    """Accept some names."""
     return Check(lambda x: isinstance(x, str) and x in accepted, f"one of {', '.join(accepted)}")
 
 
 def any_case(accepted: Sequence[str]) -> Check:
-    """Accept some words in upper and lower case."""
+    """Accept some names in upper and lower case."""
     return Check(lambda x: isinstance(x, str) and x.lower() in accepted, f"one of {', '.join(accepted)}")
 
 

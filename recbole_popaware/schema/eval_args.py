@@ -15,15 +15,17 @@ MODES = "full, labeled, uniN or popN with N drawn items, such as uni100"
 _MODE = re.compile(r"full|labeled|(uni|pop)[1-9][0-9]{0,5}", re.ASCII)
 
 
-def check_eval_args(given: Any) -> None:
+def check_eval_args(eval_args: Any) -> None:
     """Check ``eval_args``, of which any key may be missing.
 
     Raises:
         UsageError: If they cannot work.
     """
-    if not isinstance(given, Mapping):
-        raise UsageError(f"eval_args is [{shown(given)}], but must be a table with keys of {', '.join(KEYS)}")
-    for key, value in given.items():
+    if not isinstance(eval_args, Mapping):
+        raise UsageError(
+            f"eval_args is [{shown(eval_args)}], but must be a table with keys of {', '.join(KEYS)}"
+        )
+    for key, value in eval_args.items():
         if key not in KEYS:
             raise UsageError(f"eval_args has the unknown key [{shown(key)}]; known are {', '.join(KEYS)}")
         _PARTS[key](value)

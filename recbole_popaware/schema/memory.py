@@ -18,7 +18,7 @@ def least_bytes(settings: Any, n_windows: int) -> int:
 
     Args:
         settings: The properties.
-        n_windows: Windows of the training part, of which a batch cannot hold more.
+        n_windows: Windows of the training part, a batch cannot have more.
     """
     if not all(type(settings[name]) is int for name in _SIZES):
         return 0
@@ -39,9 +39,9 @@ def check_memory(settings: Any, n_windows: int) -> None:
     """
     least, available = least_bytes(settings, n_windows), available_bytes(settings["device"])
     if least > available:
-        given = ", ".join(f"{name} {settings[name]}" for name in _SIZES)
+        sizes = ", ".join(f"{name} {settings[name]}" for name in _SIZES)
         raise UsageError(
-            f"training with {given} takes {least / 1e9:.1f} GB or more, but there are "
+            f"training with {sizes} takes {least / 1e9:.1f} GB or more, but there are "
             f"{available / 1e9:.1f} GB; lower one of them"
         )
 

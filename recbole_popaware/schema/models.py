@@ -36,7 +36,7 @@ PROTOCOLS = ("corrected", "paper")
 ACTIVATIONS = ("gelu", "relu", "swish", "tanh", "sigmoid")
 
 _SHARE = number(0, below=1)
-# float32 holds the least, and its logarithm.
+# float32 can represent the least, and its logarithm.
 _EPSILON = Check(number(1e-30, 1e6).accepts, "a number above 0, from 1e-30 to 1e6")
 
 TRANSFORMERS: dict[str, Check] = {
@@ -109,7 +109,7 @@ def like(default: Any) -> Check:
         return either(number(-1e9, 1e9), SWITCH)  # RecBole writes weights such as 2.0 as 2, and switches as 1
     if isinstance(default, float):
         return number()
-    if isinstance(default, str):  # FEARec's file says None and means the word, which settings read as nothing
+    if isinstance(default, str):  # FEARec's file says None and means text, which settings read as nothing
         return optional(TEXT) if default == "None" else TEXT
     if isinstance(default, list):
         numbers = bool(default) and all(map(is_number, default))

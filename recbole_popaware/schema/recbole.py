@@ -36,7 +36,7 @@ TRANSFORMS = ("mask_itemseq", "inverse_itemseq", "crop_itemseq", "reorder_itemse
 # Set by the program for one of several processes.
 PROCESS = ("nproc", "world_size", "offset", "ip", "port", "local_rank")
 
-_ROWS = whole(1, 10**7)  # of a batch; torch makes a list of so many places beforehand
+_ROWS = whole(1, 10**7)  # of a batch; torch makes a list of that length beforehand
 _DECIMALS = whole(0, 20)
 _WEIGHT = number(0, MOST_FACTOR)
 _GPUS = Check(

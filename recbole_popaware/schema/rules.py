@@ -30,13 +30,13 @@ def check_rules(settings: Mapping[str, Any]) -> None:
         rule(settings)
 
 
-def check_processes(given: Mapping[str, Any]) -> None:
+def check_processes(settings: Mapping[str, Any]) -> None:
     """Check that the properties of one of several processes are there together or not at all.
 
     Raises:
         UsageError: If some are missing.
     """
-    there = [name for name in PROCESS if name in given]
+    there = [name for name in PROCESS if name in settings]
     if 0 < len(there) < len(PROCESS):
         raise UsageError(f"[{there[0]}] is set by the program for each of several processes; say --nproc=N")
 
@@ -44,7 +44,7 @@ def check_processes(given: Mapping[str, Any]) -> None:
 def _popularity_head(settings: Mapping[str, Any]) -> None:
     if settings.get("pps_age") == "hours" and settings.get("pps_history") == "window":
         raise UsageError(
-            "pps_age: hours needs pps_history: full, or a number of plays, since windows hold no times"
+            "pps_age: hours needs pps_history: full, or a number of plays, since windows have no times"
         )
 
 
@@ -109,7 +109,7 @@ def _sequential(settings: Mapping[str, Any]) -> None:
         )
     for name in ("TIME_FIELD", "RATING_FIELD"):
         if settings.get(name) in (settings.get("numerical_features") or ()):
-            raise UsageError(f"numerical_features hold [{settings[name]}], the {name}; name features only")
+            raise UsageError(f"numerical_features name [{settings[name]}], the {name}; name features only")
 
 
 def _split(settings: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from recbole.utils import init_seed
 
 from recbole_popaware.config import Config
 from recbole_popaware.data.utils import SharedData
-from recbole_popaware.quick_start import prepare, train_prepared
+from recbole_popaware.quick_start import RunResult, prepare, train_prepared
 from recbole_popaware.tuning.results import Trial
 
 
@@ -38,7 +38,7 @@ class Task(NamedTuple):
 
 
 def objective_function(task: Task, shared: SharedData, **more: Any) -> Trial:
-    """Train and evaluate one trial; whatever goes wrong is noted in it.
+    """Train and evaluate one trial; whatever goes wrong is recorded in it.
 
     Args:
         task: What to try.
@@ -49,10 +49,10 @@ def objective_function(task: Task, shared: SharedData, **more: Any) -> Trial:
         The finished trial.
     """
     shutil.rmtree(task.weights, ignore_errors=True)  # an interrupted trial may have left some
-    places = {"checkpoint_dir": task.weights, "tensorboard_dir": task.curves, "show_progress": False}
+    folders = {"checkpoint_dir": task.weights, "tensorboard_dir": task.curves, "show_progress": False}
     try:
         with _quiet():
-            config = Config(config_dict={**loads(task.settings), **places, **more}, argv=())
+            config = Config(config_dict={**loads(task.settings), **folders, **more}, argv=())
             init_seed(config["seed"], config["reproducibility"])
             result = train_prepared(prepare(config, shared)).result
     except Exception as error:  # one trial must not end the search
@@ -61,7 +61,7 @@ def objective_function(task: Task, shared: SharedData, **more: Any) -> Trial:
     return _trial(task, result)
 
 
-def _trial(task: Task, result: dict[str, Any]) -> Trial:
+def _trial(task: Task, result: RunResult) -> Trial:
     score = float(result["best_valid_score"])
     if not math.isfinite(score):
         return Trial(task.key, task.params, error=f"the validation measure is {score}")
@@ -69,7 +69,7 @@ def _trial(task: Task, result: dict[str, Any]) -> Trial:
         {name: float(value) for name, value in (result[part] or {}).items()}
         for part in ("best_valid_result", "test_result")
     )
-    seconds, checkpoint = round(result["seconds"], 1), str(Path(result["checkpoint"]).resolve())
+    seconds, checkpoint = round(result["seconds"], 1), str(Path(str(result["checkpoint"])).resolve())
     bigger = result["valid_score_bigger"]
     return Trial(task.key, task.params, score, bigger, valid, test, seconds, checkpoint)
 

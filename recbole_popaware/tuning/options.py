@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,6 @@ class Options:
     """How to search; the names are those of RecBole's ``run_hyper.py``.
 
     Attributes:
-        params_file: The space, a ``.hyper`` file.
         algo: ``exhaustive``, ``random`` or ``bayes``.
         max_evals: Most trials.
         output_file: The results; default: ``MODEL-DATASET.tuning.jsonl`` in ``checkpoint_dir``.
@@ -25,23 +25,20 @@ class Options:
         tool: ``hyperopt``, one trial after the other, or ``ray``, many at once.
         ray_address: A running Ray cluster; default: Ray is started on this machine.
         workers: Trials at once; default: as many as there are GPUs, or else CPUs.
+
+    Raises:
+        UsageError: If a value cannot work, or what it needs is not installed.
     """
 
-    params_file: str
     algo: str = "exhaustive"
     max_evals: int | None = None
-    output_file: str | None = None
-    display_file: str | None = None
+    output_file: str | os.PathLike[str] | None = None
+    display_file: str | os.PathLike[str] | None = None
     tool: str = "hyperopt"
     ray_address: str | None = None
     workers: int | None = None
 
-    def check(self) -> None:
-        """Check what can be checked before anything is read.
-
-        Raises:
-            UsageError: If a value cannot work, or what it needs is not installed.
-        """
+    def __post_init__(self) -> None:
         for name in ("max_evals", "workers"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -50,7 +50,7 @@ class RaySearch(Search):
 
 
 class Proposals(Searcher):
-    """Hands points of a search to Ray Tune, and what became of them back."""
+    """Hands points of a search to Ray Tune, and their outcomes back."""
 
     def __init__(self, search: Search) -> None:
         from hyperopt import Trials
@@ -74,27 +74,27 @@ class Proposals(Searcher):
             self.drawn.insert_trial_docs(points)
             self.drawn.refresh()
             point = self.drawn._dynamic_trials[-1]
-            place = {name: values[0] for name, values in point["misc"]["vals"].items()}
-            found = self.search.study.look_up(self.search.study.space.values(place))
-            if isinstance(found, Trial):
-                self._tell(point, self.search.note(found))
-            elif found.key in {task.key for task, _ in self.running.values()}:
-                self._tell(point, {"status": "fail"})  # drawn twice; the first one is on its way
+            drawn = {name: values[0] for name, values in point["misc"]["vals"].items()}
+            trial = self.search.study.look_up(self.search.study.space.values(drawn))
+            if isinstance(trial, Trial):
+                self._report(point, self.search.note(trial))
+            elif trial.key in {task.key for task, _ in self.running.values()}:
+                self._report(point, {"status": "fail"})  # drawn twice; the first one is on its way
             else:
-                self.running[trial_id] = found, point
-                return found._asdict()
+                self.running[trial_id] = trial, point
+                return trial._asdict()
         return Searcher.FINISHED
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Note a finished trial; one whose worker died has no result."""
+        """Record a finished trial; one whose worker died has no result."""
         task, point = self.running.pop(trial_id)
         if result is None or "trial" not in result:
             trial = Trial(task.key, task.params, error="its worker died; Ray's log says why")
         else:
             trial = Trial.from_text(result["trial"])
-        self._tell(point, self.search.note(trial))
+        self._report(point, self.search.note(trial))
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Nothing to do: trials report once."""
@@ -108,7 +108,7 @@ class Proposals(Searcher):
     def restore(self, checkpoint_path: str) -> None:
         """Nothing was saved."""
 
-    def _tell(self, point: Any, outcome: dict[str, Any]) -> None:
+    def _report(self, point: Any, outcome: dict[str, Any]) -> None:
         from hyperopt import JOB_STATE_DONE
 
         point["state"], point["result"] = JOB_STATE_DONE, outcome
@@ -143,7 +143,7 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[None]:
 
 
 def _reach(address: str) -> None:
-    """Knock at an address such as ``host:6379``, since Ray tries for minutes before it gives up."""
+    """Try to connect to an address such as ``host:6379``; Ray itself tries for minutes before it gives up."""
     host, _, port = address.rpartition("/")[2].rpartition(":")
     if host and port.isdigit():
         socket.create_connection((host, int(port)), timeout=10).close()

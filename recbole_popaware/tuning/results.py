@@ -1,4 +1,4 @@
-"""What became of each trial, in a file that is whole at any time."""
+"""The outcome of each trial, in a file that is complete at any time."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Trial(NamedTuple):
     """One point of the space, tried.
 
     Attributes:
-        key: Stands for all settings of the trial, tuned or not.
+        key: A hash of all settings of the trial, tuned or not.
         params: The tuned properties.
         score: The validation measure; ``None`` if the trial failed.
         bigger: Whether a greater score is better.
         valid: All measures of the best epoch on the validation part.
         test: The same on the test part.
         seconds: Training with validation.
-        checkpoint: The weights, while they are the best.
+        checkpoint: The file of the weights, while they are the best.
         error: Why the trial failed.
     """
 
@@ -58,14 +58,40 @@ class Trial(NamedTuple):
         return self.score > other.score if self.bigger else self.score < other.score
 
 
+class TuningResult(NamedTuple):
+    """The outcome of a search.
+
+    Attributes:
+        model: The model's name.
+        dataset: The data set's name.
+        measure: The measure that trials are compared by, on the validation part, such as ``ndcg@10``.
+        best: The best trial; its ``params`` are the properties to use, its ``checkpoint`` has the weights.
+        trials: All distinct trials in the order in which they were tried or looked up, failed ones included.
+        file: The results file.
+    """
+
+    model: str
+    dataset: str
+    measure: str
+    best: Trial
+    trials: tuple[Trial, ...]
+    file: Path
+
+    @property
+    def ranked(self) -> tuple[Trial, ...]:
+        """The trials that did not fail, best first."""
+        finished = [trial for trial in self.trials if trial.score is not None]
+        return tuple(sorted(finished, key=lambda trial: trial.score or 0, reverse=self.best.bigger))
+
+
 class Results:
     """The trials of a file, JSON one a line; each new one is written at once, and never half of it.
 
     Args:
-        file: The file; trials that it holds already are known.
+        file: The file; trials that are in it already are known.
 
     Raises:
-        UsageError: If the file holds anything else.
+        UsageError: If anything else is in the file.
     """
 
     def __init__(self, file: str | Path) -> None:
@@ -83,7 +109,7 @@ class Results:
             ) from error
 
     def add(self, trial: Trial) -> None:
-        """Note a trial, or what is new about one."""
+        """Add a trial, or replace it by a newer state."""
         self.trials[trial.key] = trial
         with replacing(self.file) as part:
             part.write_text("".join(t.as_text() + "\n" for t in self.trials.values()), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The search: RecBole's HyperTuning, which goes on where it was interrupted and bears failing trials."""
+"""The search: RecBole's HyperTuning, which goes on where it was interrupted and survives failing trials."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tqdm import tqdm
 from recbole_popaware.errors import UsageError
 from recbole_popaware.files import replacing
 from recbole_popaware.tuning.options import Options
-from recbole_popaware.tuning.results import Trial
+from recbole_popaware.tuning.results import Trial, TuningResult
 from recbole_popaware.tuning.space import Space
 from recbole_popaware.tuning.study import Study
 
 logger = getLogger(__name__)
 
-DEFAULT_EVALS = 100  # RecBole's; for the algorithms that know no end
+DEFAULT_EVALS = 100  # RecBole's; for the algorithms without an end
 
 Algorithm = Callable[..., list[Any]]
 
@@ -62,11 +62,11 @@ class Search(recbole.trainer.HyperTuning):
         self.progress = tqdm(disable=True)
 
     def trial(self, params: dict[str, Any]) -> dict[str, Any]:
-        """Run a point that hyperopt drew, or look it up; what hyperopt wants to know."""
+        """Run a point that hyperopt drew, or look it up; the outcome as hyperopt wants it."""
         return self.note(self.objective_function(self.study.space.values(params)))
 
     def note(self, trial: Trial) -> dict[str, Any]:
-        """Take in a finished trial.
+        """Record a finished trial.
 
         Returns:
             Its loss, the less the better, and its status, for hyperopt.
@@ -99,10 +99,26 @@ class Search(recbole.trainer.HyperTuning):
         show = self.study.config["show_progress"]
         with tqdm(total=self.max_evals, desc="trials", disable=not show) as self.progress:
             self.go_through()
-        if self.best is None:
-            raise UsageError(f"all {len(self.trials)} trials failed, the first one by {self.trials[0].error}")
+        self._check_best()
         if self.display_file is not None:
             self.plot_hyper()
+
+    def result(self) -> TuningResult:
+        """The outcome of a finished search."""
+        config, results = self.study.config, self.study.results
+        return TuningResult(
+            model=config["model"],
+            dataset=config["dataset"],
+            measure=config["valid_metric"].lower(),
+            best=self._check_best(),
+            trials=tuple(results.trials[key] for key in dict.fromkeys(t.key for t in self.trials)),
+            file=results.file,
+        )
+
+    def _check_best(self) -> Trial:
+        if self.best is None:
+            raise UsageError(f"all {len(self.trials)} trials failed, the first one by {self.trials[0].error}")
+        return self.best
 
     def go_through(self) -> None:
         """Run one trial after the other."""
@@ -143,7 +159,7 @@ class Search(recbole.trainer.HyperTuning):
 
 
 def choose_algorithm(name: str, space: Space) -> tuple[Algorithm, int]:
-    """Find what proposes points in hyperopt's way, and how many it has or should have.
+    """Find the function that proposes points, and how many it has or should have.
 
     Raises:
         UsageError: If a grid is wanted of a space that has none.
@@ -157,14 +173,14 @@ def choose_algorithm(name: str, space: Space) -> tuple[Algorithm, int]:
 
 
 def walk(points: Iterator[dict[str, int]]) -> Algorithm:
-    """Make an algorithm that proposes given points in turn; hyperopt ends when there are no more."""
+    """Make an algorithm that proposes these points in turn; hyperopt ends when there are no more."""
 
     def suggest(new_ids: list[int], domain: Any, trials: Any, seed: int) -> list[Any]:
         proposed: list[Any] = []
         for new_id, point in zip(new_ids, points):
             misc = {"tid": new_id, "cmd": domain.cmd, "workdir": domain.workdir}
             misc["idxs"] = {name: [new_id] for name in point}
-            misc["vals"] = {name: [place] for name, place in point.items()}
+            misc["vals"] = {name: [index] for name, index in point.items()}
             proposed += trials.new_trial_docs([new_id], [None], [domain.new_result()], [misc])
         return proposed
 

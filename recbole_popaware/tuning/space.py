@@ -1,11 +1,11 @@
-"""The space that a search goes through: RecBole's .hyper files, one property a line."""
+"""The space that a search goes through: properties and values, from RecBole's .hyper files or from Python."""
 
 from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from recbole_popaware.errors import UsageError, shown
@@ -22,33 +22,33 @@ class Dimension(NamedTuple):
     Attributes:
         name: The property.
         kind: ``choice``, ``uniform``, ``quniform``, or ``loguniform``, whose bounds are exponents of e.
-        given: What stands in the file: the values, or low, high and step.
+        arguments: What follows the kind: the values of a choice, or low, high and step.
     """
 
     name: str
     kind: str
-    given: tuple[Any, ...]
+    arguments: tuple[Any, ...]
 
     def expression(self) -> Any:
-        """What hyperopt draws from; a choice as the place of a value, which :meth:`value` looks up."""
+        """What hyperopt draws from; a choice as the index of a value, which :meth:`value` looks up."""
         from hyperopt import hp
 
-        numbers = [range(len(self.given))] if self.kind == "choice" else self.given
+        numbers = [range(len(self.arguments))] if self.kind == "choice" else self.arguments
         return getattr(hp, self.kind)(self.name, *numbers)
 
     def value(self, drawn: Any) -> Any:
         """Turn what hyperopt drew into a value of the property; it draws whole steps as ``2.0``."""
         if self.kind == "choice":
-            return self.given[int(drawn)]
-        if self.kind == "quniform" and all(number == int(number) for number in self.given):
+            return self.arguments[int(drawn)]
+        if self.kind == "quniform" and all(number == int(number) for number in self.arguments):
             return int(drawn)
         return float(f"{drawn:.12g}")  # 0.1 * 3 is 0.30000000000000004
 
     def extremes(self) -> tuple[Any, ...]:
-        """Values that stand for all others when they are checked."""
-        ends = self.given[:2]
+        """The values to check: if they are possible, all others are."""
+        ends = self.arguments[:2]
         if self.kind == "choice":
-            return self.given
+            return self.arguments
         return tuple(map(math.exp, ends)) if self.kind == "loguniform" else tuple(map(self.value, ends))
 
 
@@ -78,13 +78,13 @@ class Space(NamedTuple):
                 f"{'are ranges' if len(endless) > 1 else 'is a range'}; say --algo=random or --algo=bayes"
             )
         names = [d.name for d in self.dimensions]
-        places = itertools.product(*(range(len(d.given)) for d in self.dimensions))
-        size = math.prod(len(d.given) for d in self.dimensions)
-        return size, (dict(zip(names, point)) for point in places)
+        indices = itertools.product(*(range(len(d.arguments)) for d in self.dimensions))
+        size = math.prod(len(d.arguments) for d in self.dimensions)
+        return size, (dict(zip(names, point)) for point in indices)
 
 
-def read_space(file: str | Path) -> Space:
-    """Read a .hyper file: lines ``property kind values``; empty ones and those after ``#`` say nothing.
+def read_space(file: str | os.PathLike[str]) -> Space:
+    """Read a .hyper file: lines ``property kind values``; empty lines and comments after ``#`` are skipped.
 
     RecBole evaluates the values as code and skips short lines; here they are literals, and a line that is
     not understood is an error.
@@ -96,22 +96,47 @@ def read_space(file: str | Path) -> Space:
         lines = read_text(file).splitlines()
     except UsageError as error:
         raise UsageError(f"params_file {error}") from error
-    found: dict[str, Dimension] = {}
+    dimensions: dict[str, Dimension] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
             dimension = read_line(line)
-            if dimension.name in found:
+            if dimension.name in dimensions:
                 raise ValueError(f"{dimension.name} has a line already")
         except ValueError as error:
             raise UsageError(f"{file}, line {number} [{shown(line.strip())}]: {error}") from error
-        found[dimension.name] = dimension
-    if not found:
+        dimensions[dimension.name] = dimension
+    if not dimensions:
         raise UsageError(
             f"params_file [{file}] names no property; a line is such as: learning_rate choice [0.01]"
         )
-    return Space(tuple(found.values()))
+    return Space(tuple(dimensions.values()))
+
+
+def make_space(values: Mapping[str, Any]) -> Space:
+    """Make a space of properties with lists of values, or with the rest of a line of a .hyper file.
+
+    Args:
+        values: Such as ``{"n_layers": [1, 2], "learning_rate": "loguniform -8,-3"}``.
+
+    Raises:
+        UsageError: If there is no property, or what it may be cannot be understood.
+    """
+    if not values:
+        raise UsageError('the space names no property; say something like {"n_layers": [1, 2]}')
+    return Space(tuple(_dimension(name, value) for name, value in values.items()))
+
+
+def _dimension(name: str, value: Any) -> Dimension:
+    if isinstance(value, (list, tuple)) and value:
+        return Dimension(name, "choice", tuple(value))
+    try:
+        if not isinstance(value, str):
+            raise ValueError('say a list of values, or text such as "uniform 0,0.5"')
+        return read_line(f"{name} {value}")
+    except ValueError as error:
+        raise UsageError(f"the space of property [{name}] is [{shown(value)}]: {error}") from error
 
 
 def read_line(line: str) -> Dimension:
@@ -120,10 +145,10 @@ def read_line(line: str) -> Dimension:
     Raises:
         ValueError: If it cannot be understood.
     """
-    words = line.split(None, 2)
-    if len(words) < 3 or words[1] not in KINDS:
+    parts = line.split(None, 2)
+    if len(parts) < 3 or parts[1] not in KINDS:
         raise ValueError(f"a line is a property, one of {', '.join(KINDS)}, and values")
-    name, kind, text = words
+    name, kind, text = parts
     if kind == "choice":
         values = _literal_list(text)
         if not values:
@@ -147,7 +172,7 @@ def _literal_list(text: str) -> list[Any]:
     try:
         values = parse_literal(text)
     except ValueError as error:
-        raise ValueError("a choice needs a list such as [1, 2] or ['CE', 'BPR'], words in quotes") from error
+        raise ValueError("a choice needs a list such as [1, 2] or ['CE', 'BPR'], text in quotes") from error
     if not isinstance(values, list):
         raise ValueError("a choice needs a list such as [1, 2]")
     return values

@@ -1,10 +1,9 @@
-"""What a search is about: settings, some properties of which vary."""
+"""The settings of a search, some properties of which vary, and its trials."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ class Study:
         self._fixed = {name: value for name, value in settings.items() if name not in left_out}
 
     def load_data(self) -> None:
-        """Load the data, unless they differ from trial to trial, so that mistakes in them are told at once.
+        """Load the data, unless they differ from trial to trial, so that mistakes in them show at once.
 
         Raises:
             UsageError: If they cannot be used.
@@ -74,8 +73,8 @@ class Study:
 
     def run(self, params: dict[str, Any]) -> Trial:
         """Find the trial of a point, and run it here if it has to be."""
-        found = self.look_up(params)
-        return found if isinstance(found, Trial) else objective_function(found, self.shared)
+        trial = self.look_up(params)
+        return trial if isinstance(trial, Trial) else objective_function(trial, self.shared)
 
     def _check(self) -> None:
         if not self.config["eval_step"]:
@@ -83,22 +82,18 @@ class Study:
         known = self.config.known_properties()
         for name, _, _ in self.space.dimensions:
             if name not in known or name in (*RUN_PROPERTIES, *FIXED_PROPERTIES):
-                near = did_you_mean(name, known)
+                near = did_you_mean(name, known, cutoff=0.8)
                 raise UsageError(
                     f"property [{name}] of {self.config['model']} is not known or cannot be tuned{near}"
                 )
-            if name in self._names_given(self.request.argv):
+            if any(argument.startswith(f"--{name}=") for argument in self.request.argv):
                 raise UsageError(f"--{name} is given and tuned too; leave out one")
         for dimension in self.space.dimensions:
             for value in dimension.extremes():
                 properties.check({**self.config.final_config_dict, dimension.name: value})
 
-    @staticmethod
-    def _names_given(words: Sequence[str]) -> set[str]:
-        return {word[2:].partition("=")[0] for word in words}
-
 
 def _settings(config: Config) -> dict[str, Any]:
-    """All properties, the folder of the data without regard to where one stands."""
+    """All properties, the folder of the data independent of the working directory."""
     settings: dict[str, Any] = json.loads(config.settings_as_text())
     return {**settings, "data_path": str(Path(settings["data_path"]).resolve())}

@@ -1,4 +1,4 @@
-"""From a params file to the best settings in one call."""
+"""From a space to the best settings in one call."""
 
 from __future__ import annotations
 
@@ -11,25 +11,20 @@ from recbole_popaware.files import check_file, check_folder, held_alone
 from recbole_popaware.launch import Request
 from recbole_popaware.log import init_logger, log_settings, quiet_if_refused, show
 from recbole_popaware.tuning.options import Options
-from recbole_popaware.tuning.results import Results, trials_folder
+from recbole_popaware.tuning.results import Results, TuningResult, trials_folder
 from recbole_popaware.tuning.search import Search
-from recbole_popaware.tuning.space import read_space
+from recbole_popaware.tuning.space import Space
 from recbole_popaware.tuning.study import Study
 
 logger = getLogger(__name__)
 
 
-def tune(request: Request, options: Options) -> Search:
+def tune(request: Request, space: Space, options: Options) -> TuningResult:
     """Search; go on with a search whose results file is there.
 
-    Returns:
-        The finished search.
-
     Raises:
-        UsageError: If settings, space, data or options cannot work.
+        UsageError: If settings, space or data cannot work, or every trial failed.
     """
-    options.check()
-    space = read_space(options.params_file)
     if options.display_file is not None:
         check_file(options.display_file, "display_file")
     config = request.config()
@@ -39,7 +34,7 @@ def tune(request: Request, options: Options) -> Search:
         return _search(Study(request, config, space, Results(file)), options)
 
 
-def _search(study: Study, options: Options) -> Search:
+def _search(study: Study, options: Options) -> TuningResult:
     config, search = study.config, _search_class(options.tool)(study, options)
     init_seed(config["seed"], config["reproducibility"])
     init_logger(config)
@@ -48,7 +43,7 @@ def _search(study: Study, options: Options) -> Search:
     study.load_data()
     show()
     search.run()
-    return search
+    return search.result()
 
 
 def _search_class(tool: str) -> type[Search]:

@@ -354,7 +354,7 @@ def test_users_are_described_and_lists_made_from_a_trained_model(toy):
     settings = {key: value for key, value in SETTINGS.items() if key != "epochs"}
     config = Config("PersonalizedMostPop", config_dict={**toy, **settings}, argv=())
     trained = train(config)
-    users = describe_users(trained.experiment).set_index("user")
+    users = describe_users(trained.prepared).set_index("user")
     border = int(0.8 * 12 * 16) // 12  # plays of each user before the test border; all play at the same times
     items = [item for user, item, _ in looping_plays() if user == "u3"][:border]
     assert users.loc["u3", "history_plays"] == border

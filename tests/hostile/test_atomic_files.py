@@ -50,16 +50,16 @@ def load(folder, **more):
 
 
 def check(files, split):
-    with tempfile.TemporaryDirectory() as folder, messages() as told:
+    with tempfile.TemporaryDirectory() as folder, messages() as logged:
         write(folder, files)
         try:
             dataset = load(folder, eval_args={"split": split, "order": "TO"}, window_fields=["timestamp"])
         except UsageError as error:
             assert_one_line(error, *(f"toy{suffix}" for suffix in files), "data set [toy]")
             return
-        left_out = [re.match(r"(\d+) rows of \[toy\] left out, ", line) for line in told]
-        negative = [re.match(r"(\d+) plays with a rating of 0 or less are left out", line) for line in told]
-        counted = sum(int(found[1]) for found in left_out + negative if found)
+        left_out = [re.match(r"(\d+) rows of \[toy\] left out, ", line) for line in logged]
+        negative = [re.match(r"(\d+) plays with a rating of 0 or less are left out", line) for line in logged]
+        counted = sum(int(match[1]) for match in left_out + negative if match)
         assert len(dataset.inter_feat) + counted == rows_of(files[".inter"])
         assert "nan" not in str(dataset)
         try:
@@ -110,14 +110,14 @@ DAMAGED = {
 
 @pytest.mark.parametrize("damage", DAMAGED)
 def test_the_command_tells_file_and_row_in_one_line(tmp_path, capfd, damage):
-    suffix, line, told = DAMAGED[damage]
+    suffix, line, message = DAMAGED[damage]
     write(tmp_path, {**GOOD, suffix: GOOD[suffix] + line})
-    words = [f"--{key}={value}" for key, value in SMALL.items()]
-    words += [f"--data_path={tmp_path}", "--load_col=None", "--model=PopSASRec", "--dataset=toy"]
-    assert main(words) == 2
+    argv = [f"--{key}={value}" for key, value in SMALL.items()]
+    argv += [f"--data_path={tmp_path}", "--load_col=None", "--model=PopSASRec", "--dataset=toy"]
+    assert main(argv) == 2
     last = capfd.readouterr().err.splitlines()[-1]
     assert last.startswith("error: ")
-    assert told in last
+    assert message in last
     assert f"toy{suffix}" in last or "[toy]" in last
     assert not list(tmp_path.glob("saved/*"))
 
@@ -134,9 +134,9 @@ HEADERS = {
 
 @pytest.mark.parametrize("header", HEADERS)
 def test_headers_that_cannot_be_are_refused(tmp_path, header):
-    old, new, told = HEADERS[header]
+    old, new, message = HEADERS[header]
     write(tmp_path, {".inter": GOOD[".inter"].replace(old, new)})
-    with pytest.raises(UsageError, match=re.escape(told)):
+    with pytest.raises(UsageError, match=re.escape(message)):
         load(tmp_path)
 
 
@@ -150,9 +150,9 @@ FEATURES = {
 
 @pytest.mark.parametrize("feature", FEATURES)
 def test_features_that_cannot_be_are_refused(tmp_path, feature):
-    old, new, told = FEATURES[feature]
+    old, new, message = FEATURES[feature]
     write(tmp_path, {**GOOD, ".item": GOOD[".item"].replace(old, new)})
-    with pytest.raises(UsageError, match=re.escape(told)):
+    with pytest.raises(UsageError, match=re.escape(message)):
         load(tmp_path)
 
 
@@ -197,9 +197,9 @@ def test_tokens_that_end_in_zero_bytes_or_are_long_stay_apart(tmp_path):
 
 def test_left_out_rows_of_features_are_counted(tmp_path):
     write(tmp_path, {**GOOD, ".item": GOOD[".item"] + b"\t1\ta\t1\ni3\t99\ta\t1\ni4\t99\ta\t1\n"})
-    with messages() as told:
+    with messages() as logged:
         dataset = load(tmp_path)
-    assert "1 rows without [item_id] and 2 that repeat one are left out" in "".join(told)
+    assert "1 rows without [item_id] and 2 that repeat one are left out" in "".join(logged)
     assert dataset.item_feat["price"].max() == 14.5
 
 

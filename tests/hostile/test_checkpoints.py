@@ -32,27 +32,27 @@ ENTRIES = (
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     write_atomic(folder / "data", "toy", looping_plays())
     return folder
 
 
 @pytest.fixture(scope="module")
-def toy(place):
+def toy(folder):
     return {
         **SMALL,
-        "data_path": str(place / "data"),
+        "data_path": str(folder / "data"),
         "dataset": "toy",
-        "checkpoint_dir": str(place / "saved"),
+        "checkpoint_dir": str(folder / "saved"),
     }
 
 
 @pytest.fixture(scope="module")
-def whole(toy, place):
+def whole(toy, folder):
     """A checkpoint's bytes and the lists that come from it."""
     before = Path.cwd()
-    os.chdir(place)
+    os.chdir(folder)
     file = run_recbole_popaware("PopSASRec", config_dict={**toy, "epochs": 2})["checkpoint"]
     os.chdir(before)
     return Path(file).read_bytes(), recbole_popaware.recommend(file, topk=3)
@@ -66,7 +66,7 @@ def lists_of(file):
 
 @given(st.data())
 @settings(max_examples=60)
-def test_changed_bytes_change_no_list(whole, place, data):
+def test_changed_bytes_change_no_list(whole, folder, data):
     content, lists = bytearray(whole[0]), whole[1]
     kind = data.draw(st.sampled_from(["flip", "cut", "insert", "overwrite"]))
     where = data.draw(st.integers(0, len(content) - 1))
@@ -77,16 +77,16 @@ def test_changed_bytes_change_no_list(whole, place, data):
     else:
         new = data.draw(st.binary(min_size=1, max_size=40))
         content[where : where + len(new) * (kind == "overwrite")] = new
-    file = place / "changed.pth"
+    file = folder / "changed.pth"
     file.write_bytes(content)
-    found = lists_of(file)
-    if found is not None:
-        pd.testing.assert_frame_equal(found, lists)
+    actual = lists_of(file)
+    if actual is not None:
+        pd.testing.assert_frame_equal(actual, lists)
 
 
 @given(st.binary(max_size=300))
-def test_random_bytes_earn_no_advice_to_trust_them(place, content):
-    file = place / "random.pth"
+def test_random_bytes_earn_no_advice_to_trust_them(folder, content):
+    file = folder / "random.pth"
     file.write_bytes(content)
     with pytest.raises(UsageError, match=r"not a checkpoint") as refused:
         read_checkpoint(file)
@@ -113,8 +113,8 @@ anything = st.recursive(
 
 @given(st.sampled_from(ENTRIES), anything)
 @settings(max_examples=30)
-def test_entries_of_every_kind_are_used_or_refused(whole, place, toy, entry, value):
-    file = place / "entry.pth"
+def test_entries_of_every_kind_are_used_or_refused(whole, folder, toy, entry, value):
+    file = folder / "entry.pth"
     file.write_bytes(whole[0])
     checkpoint = read_checkpoint(file)
     if isinstance(checkpoint[entry], dict) and isinstance(value, dict):
@@ -149,8 +149,8 @@ def go_on(toy, file):
 
 @pytest.mark.parametrize("entry", ENTRIES)
 @pytest.mark.parametrize("value", [None, 7, "x", [], {}, {"a": 1}, torch.ones(2), "missing"])
-def test_a_wrong_entry_gets_one_line_and_code_2(whole, place, toy, entry, value, capsys):
-    file = place / "entry.pth"
+def test_a_wrong_entry_gets_one_line_and_code_2(whole, folder, toy, entry, value, capsys):
+    file = folder / "entry.pth"
     file.write_bytes(whole[0])
     checkpoint = read_checkpoint(file)
     if isinstance(value, str) and value == "missing":
@@ -158,9 +158,9 @@ def test_a_wrong_entry_gets_one_line_and_code_2(whole, place, toy, entry, value,
     else:
         checkpoint[entry] = value
     torch.save(checkpoint, file)
-    words = [f"--{name}={given}" for name, given in {**toy, "epochs": 3, "resume_from": file}.items()]
-    code = train_main(["--model=PopSASRec", *words])
-    told = capsys.readouterr().err
+    argv = [f"--{name}={setting}" for name, setting in {**toy, "epochs": 3, "resume_from": file}.items()]
+    code = train_main(["--model=PopSASRec", *argv])
+    printed = capsys.readouterr().err
     fine = {
         *{(name, "None") for name in ("item_numbering", "other_parameter")},
         *{(name, "missing") for name in ("item_numbering", "other_parameter")},
@@ -172,27 +172,27 @@ def test_a_wrong_entry_gets_one_line_and_code_2(whole, place, toy, entry, value,
         assert code == 0
     else:
         assert code == 2
-        assert told.startswith("error: ")
-        assert told.count("\n") == 1
-        assert str(file) in told
+        assert printed.startswith("error: ")
+        assert printed.count("\n") == 1
+        assert str(file) in printed
 
 
 @pytest.mark.parametrize(
     "settings_text",
     ["", "{", "[]", "7", "null", "[" * 100_000, '{"model": "PopSASRec"}', '{"model": 1}', "{}"],
 )
-def test_damaged_settings(whole, place, settings_text, capsys):
-    file = place / "settings.pth"
+def test_damaged_settings(whole, folder, settings_text, capsys):
+    file = folder / "settings.pth"
     file.write_bytes(whole[0])
     torch.save({**read_checkpoint(file), "settings": settings_text}, file)
     assert main(["--checkpoint", str(file)]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("error: the settings in checkpoint")
-    assert told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: the settings in checkpoint")
+    assert printed.count("\n") == 1
 
 
-def test_models_and_data_that_are_not_known(whole, place, capsys):
-    file = place / "settings.pth"
+def test_models_and_data_that_are_not_known(whole, folder, capsys):
+    file = folder / "settings.pth"
     file.write_bytes(whole[0])
     checkpoint = read_checkpoint(file)
     known = json.loads(checkpoint["settings"])
@@ -230,17 +230,17 @@ def test_no_checkpoint_runs_code(whole, toy, tmp_path, capsys):
         torch.save(content, f"{name}.pth")
         torch.save(content, f"{name}.old.pth", _use_new_zipfile_serialization=False)
         Path(f"{name}.pickle").write_bytes(pickle.dumps(Bomb()))
-    words = [f"--{name}={given}" for name, given in {**toy, "epochs": 3}.items()]
+    argv = [f"--{name}={setting}" for name, setting in {**toy, "epochs": 3}.items()]
     files = sorted(file for file in tmp_path.iterdir() if file.is_file() and file.name != "whole.pth")
     assert len(files) == 3 * (len(ENTRIES) + 2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's, about the protocol of pickles
         for file in files:
             assert main(["--checkpoint", str(file)]) == 2
-            assert train_main(["--model=PopSASRec", *words, f"--resume_from={file}"]) == 2
-    told = capsys.readouterr().err.splitlines()
-    assert len(told) == 2 * len(files)
-    assert not [line for line in told if not line.startswith("error: ") or "trust" in line]
+            assert train_main(["--model=PopSASRec", *argv, f"--resume_from={file}"]) == 2
+    printed = capsys.readouterr().err.splitlines()
+    assert len(printed) == 2 * len(files)
+    assert not [line for line in printed if not line.startswith("error: ") or "trust" in line]
     assert not (tmp_path / "ran").exists()
 
 
@@ -257,8 +257,8 @@ def test_what_is_no_checkpoint(tmp_path, capsys):
     torch.save([1, 2], tmp_path / "list")
     for name in ("folder", "empty", "text", "zip", "hollow", "packed", "list", "gone"):
         assert main(["--checkpoint", str(tmp_path / name)]) == 2
-        told = capsys.readouterr().err
-        assert told.startswith("error: ")
-        assert told.count("\n") == 1
-        assert "trust" not in told
+        printed = capsys.readouterr().err
+        assert printed.startswith("error: ")
+        assert printed.count("\n") == 1
+        assert "trust" not in printed
     assert not (tmp_path / "ran").exists()

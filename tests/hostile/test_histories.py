@@ -50,28 +50,28 @@ def made() -> Iterator[Recommender]:
         yield recommender
 
 
-def counted(told, pattern):
-    found = [re.search(pattern, line) for line in told]
-    return sum(int(number) for match in found if match for number in match.groups())
+def counted(logged, pattern):
+    matches = [re.search(pattern, line) for line in logged]
+    return sum(int(number) for match in matches if match for number in match.groups())
 
 
 def in_a_file(name, content, read):
     """What ``read`` makes of a file, and what it logs; ``None`` if it refuses it in one line."""
-    with tempfile.TemporaryDirectory() as folder, messages() as told:
+    with tempfile.TemporaryDirectory() as folder, messages() as logged:
         file = Path(folder, name)
         file.write_bytes(content)
         try:
-            return read(file), told
+            return read(file), logged
         except UsageError as error:
             assert_one_line(error, name)
             return None
 
 
 def check_history(made, content):
-    found = in_a_file("new.inter", content, lambda file: read_histories(file, made.dataset))
-    if found:
-        (history, listeners), told = found
-        left_out = counted(told, r": (\d+) of \d+ plays are left out")
+    result = in_a_file("new.inter", content, lambda file: read_histories(file, made.dataset))
+    if result:
+        (history, listeners), logged = result
+        left_out = counted(logged, r": (\d+) of \d+ plays are left out")
         assert len(history.items) + left_out == rows_of(content)
         assert history.starts[-1] == len(history.items)
         assert len(history.starts) == len(listeners.names) + 1
@@ -99,12 +99,12 @@ def test_plays_are_used_or_counted_for_long(made, content):
 
 
 def check_users(name, content, rows):
-    found = in_a_file(name, content, read_users)
-    if found:
-        users, told = found
+    result = in_a_file(name, content, read_users)
+    if result:
+        users, logged = result
         assert users == list(dict.fromkeys(users))
         assert all(isinstance(user, str) for user in users)
-        counts = counted(told, r": (\d+) (?:rows name nobody|users are named again)")
+        counts = counted(logged, r": (\d+) (?:rows name nobody|users are named again)")
         if rows is not None:
             assert len(users) + counts == rows
 
@@ -171,12 +171,12 @@ NAMES = {
 def test_every_type_of_a_parquet_column(kind):
     column, rows = NAMES[kind]
     check_users("users.parquet", as_parquet(column), rows)
-    found = in_a_file("users.parquet", as_parquet(column), read_users)
-    assert (found is None) == (rows is None)
-    found = in_a_file(
+    result = in_a_file("users.parquet", as_parquet(column), read_users)
+    assert (result is None) == (rows is None)
+    result = in_a_file(
         "titles.parquet", as_parquet(column), lambda file: read_titles(file, None, ["[PAD]", "i1"])
     )
-    assert found is None or len(found[0]) == 2
+    assert result is None or len(result[0]) == 2
 
 
 @st.composite
@@ -202,11 +202,11 @@ def test_damaged_parquet_is_told_for_long(content):
 
 def check_titles(name, content, column):
     items = ["[PAD]", "i1", "i2", "i3"]
-    found = in_a_file(name, content, lambda file: read_titles(file, column, items))
-    if found:
-        titles, told = found
+    result = in_a_file(name, content, lambda file: read_titles(file, column, items))
+    if result:
+        titles, logged = result
         assert len(titles) == 4
-        assert counted(told, r": (\d+) of 3 items have no title") == titles[1:].null_count
+        assert counted(logged, r": (\d+) of 3 items have no title") == titles[1:].null_count
 
 
 @st.composite
@@ -268,14 +268,14 @@ BAD = {
 
 @pytest.mark.parametrize("mistake", BAD)
 def test_the_command_says_it_in_one_line(made, tmp_path, mistake):
-    option, name, content, told = BAD[mistake]
+    option, name, content, message = BAD[mistake]
     (tmp_path / name).write_bytes(content)
-    words = ["--checkpoint", made.checkpoint, option, name, "--topk=3", "--output=lists.csv"]
+    argv = ["--checkpoint", made.checkpoint, option, name, "--topk=3", "--output=lists.csv"]
     with redirect_stderr(io.StringIO()) as err, redirect_stdout(io.StringIO()) as out:
-        assert main(words) == 2
+        assert main(argv) == 2
     lines = err.getvalue().splitlines()
     assert [line.startswith("error: ") for line in lines] == [True], lines
-    assert told in lines[0]
+    assert message in lines[0]
     assert name in lines[0]
     assert not out.getvalue()
     assert [file.name for file in tmp_path.iterdir()] == [name]
@@ -287,10 +287,10 @@ def test_a_history_is_what_it_seems(made, tmp_path):
     odd = HISTORY + b"\xc3\xa9\tother\t1\t1\n"
     for content in (odd, b"\xef\xbb\xbf" + odd, odd.replace(b"\n", b"\r\n"), odd.replace(b"\n", b"\r")):
         (tmp_path / "a.inter").write_bytes(content)
-        words = ["--checkpoint", made.checkpoint, "--history=a.inter", "--topk=3", "--output=lists.parquet"]
-        with messages() as told, redirect_stdout(io.StringIO()):
-            assert main(words) == 0
-        assert counted(told, r"(\d+) of 26 plays are left out, of items that the model does not know") == 1
+        argv = ["--checkpoint", made.checkpoint, "--history=a.inter", "--topk=3", "--output=lists.parquet"]
+        with messages() as logged, redirect_stdout(io.StringIO()):
+            assert main(argv) == 0
+        assert counted(logged, r"(\d+) of 26 plays are left out, of items that the model does not know") == 1
         lists.append(pd.read_parquet("lists.parquet"))
     assert set(lists[0][lists[0].user_id == "é"].kind) == {"popular"}
     for other in lists[1:]:

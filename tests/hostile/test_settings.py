@@ -1,4 +1,4 @@
-"""Whatever stands in a property: the training runs, or there is one line that says what to do."""
+"""Whatever the value of a property is: the training runs, or there is one line that says what to do."""
 
 from __future__ import annotations
 
@@ -266,9 +266,9 @@ def test_a_value_passes_or_is_refused_in_one_line(name, value):
 @settings(max_examples=250, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([name for name in NAMES if name not in LEFT_OUT]), VALUES, st.booleans())
 def test_settings_are_read_or_refused_in_one_line(monkeypatch, name, value, as_word):
-    words = [f"--{name}={value}"] if as_word and str(value).isprintable() else []
+    argv = [f"--{name}={value}"] if as_word and str(value).isprintable() else []
     try:
-        config = Config("PopSASRec", config_dict=None if words else {name: value}, argv=words)
+        config = Config("PopSASRec", config_dict=None if argv else {name: value}, argv=argv)
     except UsageError as error:
         one_line(error)
     else:
@@ -301,7 +301,7 @@ def shop(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("changes", "message"),
     [
         ({"val_interval": {"rating": ["1", "2"]}}, "the field's type is float"),
         ({"val_interval": {"class": "[0,3]"}}, "the field's type is token"),
@@ -319,10 +319,10 @@ def shop(tmp_path, monkeypatch):
         ({"negatives": 10**7, "loss_type": "BCE"}, "lower one of them"),
     ],
 )
-def test_what_does_not_fit_the_data_or_the_machine_is_told(shop, given, told):
+def test_what_does_not_fit_the_data_or_the_machine_is_reported(shop, changes, message):
     with pytest.raises(UsageError) as mistake:
-        run_recbole_popaware("PopSASRec", config_dict={**shop, **given})
-    assert told in str(mistake.value)
+        run_recbole_popaware("PopSASRec", config_dict={**shop, **changes})
+    assert message in str(mistake.value)
     one_line(mistake.value)
 
 

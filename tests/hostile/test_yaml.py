@@ -188,7 +188,7 @@ def test_a_search_space(tmp_path, edits):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("a: 1\nb: !!python/name:os.system ''\n", "line 2: the tag [!!python/name:os.system]"),
         ("a: !!python/object/apply:os.system [touch ran]\n", "line 1: the tag"),
@@ -211,30 +211,30 @@ def test_a_search_space(tmp_path, edits):
         ("a: \x07\n", "line 1: the character"),
     ],
 )
-def test_what_is_no_plain_yaml_is_told_by_file_and_line(tmp_path, text, told):
+def test_what_is_no_plain_yaml_is_reported_by_file_and_line(tmp_path, text, message):
     file = tmp_path / "mine.yaml"
     file.write_text(text)
     with pytest.raises(UsageError) as mistake:
         read_properties(file)
     assert str(mistake.value).startswith(str(file))
-    assert told in str(mistake.value)
+    assert message in str(mistake.value)
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("a: 1".encode("utf-16"), "line 1: is not UTF-8"),
         (b"a: 1\nb: \xff\n", "line 2: is not UTF-8"),
         (b"a: " + b"x" * (1 << 20), "more than 1 MB"),
     ],
 )
-def test_what_is_no_small_text_is_told(tmp_path, content, told):
+def test_what_is_no_small_text_is_reported(tmp_path, content, message):
     (tmp_path / "mine.yaml").write_bytes(content)
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         read_yaml(tmp_path / "mine.yaml")
 
 
-def test_what_is_no_file_is_told(tmp_path):
+def test_what_is_no_file_is_reported(tmp_path):
     for file in (tmp_path, tmp_path / "gone.yaml", Path("/dev/zero"), tmp_path / ("x" * 5000)):
         with pytest.raises(UsageError, match=r"cannot be read|more than 1 MB"):
             read_yaml(file)
@@ -286,7 +286,7 @@ def test_nothing_of_a_file_runs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         (b"learning_rate choice [1, 2", "a list such as"),
         (b"learning_rate choice {1, 2}", "a list such as"),
@@ -299,9 +299,9 @@ def test_nothing_of_a_file_runs(tmp_path):
         (b"#" * (1 << 21), "more than 1 MB"),
     ],
 )
-def test_a_bad_line_of_a_search_space_is_told(tmp_path, line, told):
+def test_a_bad_line_of_a_search_space_is_reported(tmp_path, line, message):
     (tmp_path / "mine.hyper").write_bytes(line)
     with pytest.raises(UsageError, match=r"mine\.hyper") as mistake:
         read_space(tmp_path / "mine.hyper")
-    assert told in str(mistake.value)
+    assert message in str(mistake.value)
     assert len(str(mistake.value)) < 600

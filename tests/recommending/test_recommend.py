@@ -105,10 +105,10 @@ def test_scores_are_the_model_s_on_the_latest_window(toy, model, settings):
     users, scores = score_by_hand(loaded, looping_plays())
     number = loaded.dataset.field2token_id["item_id"]
     for name, row in zip(users, scores):
-        found = frame[frame.user_id == name]
-        expected = row[[number[item] for item in found.item_id]]
-        np.testing.assert_allclose(found.score, expected, rtol=1e-5, atol=1e-6)
-        assert found.score.is_monotonic_decreasing
+        actual = frame[frame.user_id == name]
+        expected = row[[number[item] for item in actual.item_id]]
+        np.testing.assert_allclose(actual.score, expected, rtol=1e-5, atol=1e-6)
+        assert actual.score.is_monotonic_decreasing
     if settings.get("popularity_head") == "none":
         assert frame.popularity_score.isna().all()
     else:
@@ -154,8 +154,8 @@ def test_the_same_plays_as_a_new_history_give_the_same_lists(toy, model, tmp_pat
     expected = recbole_popaware.recommend(file, topk=10)
     assert len(expected) == 12 * 10
     history = tmp_path / "data" / "toy" / "toy.inter"
-    found = recbole_popaware.recommend(file, topk=10, options=Options(history=history))
-    pd.testing.assert_frame_equal(found, expected)
+    actual = recbole_popaware.recommend(file, topk=10, options=Options(history=history))
+    pd.testing.assert_frame_equal(actual, expected)
 
 
 @pytest.mark.parametrize("model", [*OURS, "GRU4Rec"])
@@ -166,11 +166,11 @@ def test_new_users_are_scored_by_their_plays(toy, model, tmp_path):
     later_first = sorted(plays, key=lambda play: -play[2])
     history = write_atomic(tmp_path, "later", later_first)
     options = Options(history=history)
-    found = recbole_popaware.recommend(file, topk=10, options=options)
+    actual = recbole_popaware.recommend(file, topk=10, options=options)
     expected["user_id"] = "new " + expected.user_id
     key = ["user_id", "rank"]
     pd.testing.assert_frame_equal(
-        found.sort_values(key, ignore_index=True), expected.sort_values(key, ignore_index=True)
+        actual.sort_values(key, ignore_index=True), expected.sort_values(key, ignore_index=True)
     )
     assert set(recbole_popaware.recommend(file, ["u0"], options=options).kind) == {"popular"}
 
@@ -188,8 +188,8 @@ def test_what_a_new_history_holds_besides_is_counted(toy, tmp_path, caplog):
     ]
     history = write_atomic(tmp_path, "new", plays, header)
     made = Recommender(save("PersonalizedMostPop", toy), 2, Options(history=history))
-    told = [record.message.split(": ")[1] for record in caplog.records if "left out" in record.message]
-    assert told == [
+    messages = [record.message.split(": ")[1] for record in caplog.records if "left out" in record.message]
+    assert messages == [
         "1 of 7 plays are left out, without a user",
         "2 of 7 plays are left out, of items that the model does not know",
         "1 of 7 plays are left out, with a rating of 0 or less",

@@ -41,25 +41,25 @@ def test_many_users_go_to_a_file(toy, tmp_path, capsys):
     file = save("PersonalizedMostPop", toy)
     assert main(["--checkpoint", file, "--topk=3"]) == 0
     assert capsys.readouterr().out == "21 users\nwritten to recommendations.parquet\n"
-    found = pd.read_parquet("recommendations.parquet")
-    pd.testing.assert_frame_equal(found, recbole_popaware.recommend(file, topk=3))
+    actual = pd.read_parquet("recommendations.parquet")
+    pd.testing.assert_frame_equal(actual, recbole_popaware.recommend(file, topk=3))
 
 
 def test_all_options_together_in_a_process_of_its_own(file, toy, tmp_path):
     (tmp_path / "data").rename(tmp_path / "moved")
     (tmp_path / "users.csv").write_text("user_id\nu1\nx\n")
     (tmp_path / "titles.csv").write_text("item_id,words\n" + "".join(f"i{n},Song {n}\n" for n in range(40)))
-    words = ["--users=users.csv", "--topk=4", "--output=lists.jsonl", "--popularity-weight=0.5"]
-    words += ["--explore-share=0.3", "--history=moved/toy/toy.inter", "--item-file=titles.csv"]
-    words += ["--title-column=words", "--data-path=moved", "--device=cpu", "--batch-size=1"]
+    argv = ["--users=users.csv", "--topk=4", "--output=lists.jsonl", "--popularity-weight=0.5"]
+    argv += ["--explore-share=0.3", "--history=moved/toy/toy.inter", "--item-file=titles.csv"]
+    argv += ["--title-column=words", "--data-path=moved", "--device=cpu", "--batch-size=1"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "recbole_popaware.recommend", "--checkpoint", file, *words]
+    command = [sys.executable, "-m", "recbole_popaware.recommend", "--checkpoint", file, *argv]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "written to lists.jsonl"), done.stderr
-    found = pd.read_json("lists.jsonl", lines=True)
-    assert found.user_id.tolist() == ["u1"] * 4 + ["x"] * 4
-    assert (found.title == "Song " + found.item_id.str[1:]).all()
-    assert (found.kind[:4] == "explore").sum() >= 2
+    actual = pd.read_json("lists.jsonl", lines=True)
+    assert actual.user_id.tolist() == ["u1"] * 4 + ["x"] * 4
+    assert (actual.title == "Song " + actual.item_id.str[1:]).all()
+    assert (actual.kind[:4] == "explore").sum() >= 2
     assert sorted(f.name for f in tmp_path.iterdir() if f.name[0] in ".l") == [
         "lists.jsonl",
         "log_tensorboard",
@@ -91,7 +91,7 @@ def test_explain_without_a_head_or_plays(toy, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("argv", "message"),
     [
         (["--checkpoint=gone.pth"], "gone.pth is not there"),
         (["--checkpoint=pickled.pth"], "pickled"),
@@ -117,18 +117,18 @@ def test_explain_without_a_head_or_plays(toy, tmp_path, capsys):
         (["recs"], "recs"),
     ],
 )
-def test_a_mistake_gets_one_line_and_code_2(file, given, told, tmp_path, capsys):
+def test_a_mistake_gets_one_line_and_code_2(file, argv, message, tmp_path, capsys):
     import torch
 
     torch.save({"config": torch.nn.Linear(1, 1)}, "pickled.pth")
     before = {f.name for f in tmp_path.iterdir()}
-    words = given if given[0].startswith("--checkpoint") else ["--checkpoint", file, *given]
+    argv = argv if argv[0].startswith("--checkpoint") else ["--checkpoint", file, *argv]
     capsys.readouterr()
-    assert main(words) == 2
+    assert main(argv) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ")
     assert captured.err.count("\n") == 1
-    assert told in captured.err
+    assert message in captured.err
     assert not captured.out
     assert {f.name for f in tmp_path.iterdir()} == before
 

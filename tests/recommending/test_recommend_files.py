@@ -43,8 +43,8 @@ def test_all_formats_hold_the_same(tmp_path, suffix):
     writer.check_output(file)
     writer.write(file, TABLE.schema, iter([TABLE, TABLE[:1]]))
     expected = pa.concat_tables([TABLE, TABLE[:1]]).to_pandas()
-    found = read(file).astype({name: expected[name].dtype for name in expected})
-    pd.testing.assert_frame_equal(found, expected, rtol=0)
+    actual = read(file).astype({name: expected[name].dtype for name in expected})
+    pd.testing.assert_frame_equal(actual, expected, rtol=0)
     assert [f.name for f in tmp_path.iterdir()] == [file.name]
 
 
@@ -109,7 +109,7 @@ def test_users_are_read_from_lines_and_columns(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("users.txt", b"\n \n", "names nobody"),
         ("users.txt", b"\xff\xfe", "utf-8"),
@@ -118,9 +118,9 @@ def test_users_are_read_from_lines_and_columns(tmp_path, caplog):
         ("users.parquet", b"user_id\na\n", "cannot be read"),
     ],
 )
-def test_users_files_that_cannot_be_read_are_refused(tmp_path, name, content, told):
+def test_users_files_that_cannot_be_read_are_refused(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         read_users(tmp_path / name)
     with pytest.raises(UsageError, match="not there"):
         read_users(tmp_path / "gone.txt")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import recbole.data.dataset
+from helpers import arguments
 
 import recbole_popaware.data
 from recbole_popaware import properties
@@ -32,13 +33,13 @@ WINDOWS = "history_window choice [3, 1, 5, 8]\n"
 
 @pytest.fixture
 def search(toy, tmp_path):
-    """Run a search on the toy data; its finished state."""
+    """Run a search on the toy data; its result."""
 
     def run(space: str, model: str = "PersonalizedMostPop", settings=None, **options):
         file = tmp_path / "space.hyper"
         file.write_text(space)
         request = Request(model, config_dict={**toy, **(settings or {})})
-        return tune(request, Options(str(file), **options))
+        return tune(request, read_space(file), Options(**options))
 
     return run
 
@@ -53,8 +54,8 @@ def test_lines_of_every_kind_are_read(tmp_path):
         "weight_decay uniform 0.0, 0.5\n"
         "n_layers quniform 1,4,1\n"
     )
-    found = {d.name: (d.kind, d.given) for d in read_space(file).dimensions}
-    assert found == {
+    actual = {d.name: (d.kind, d.arguments) for d in read_space(file).dimensions}
+    assert actual == {
         "loss_type": ("choice", ("CE", "BPR")),
         "MAX_ITEM_LIST_LENGTH": ("choice", (10, 20)),
         "learning_rate": ("loguniform", (-8.0, 0.0)),
@@ -64,7 +65,7 @@ def test_lines_of_every_kind_are_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("learning_rate choice", "a line is"),
         ("learning_rate normal 0,1", "a line is"),
@@ -80,10 +81,10 @@ def test_lines_of_every_kind_are_read(tmp_path):
         ("learning_rate uniform nan,1", "numbers"),
     ],
 )
-def test_a_bad_line_is_told_with_its_number(tmp_path, line, told):
+def test_a_bad_line_is_reported_with_its_number(tmp_path, line, message):
     file = tmp_path / "bad.hyper"
     file.write_text("n_heads choice [1]\n" + line + "\n")
-    with pytest.raises(UsageError, match=r"line 2.*" + re.escape(told)):
+    with pytest.raises(UsageError, match=r"line 2.*" + re.escape(message)):
         read_space(file)
 
 
@@ -141,12 +142,12 @@ def test_a_file_of_something_else_is_not_overwritten(tmp_path, content):
 
 
 def test_a_search_tries_all_and_keeps_the_best(search, tmp_path):
-    found = search(WINDOWS, output_file="out/results.jsonl", display_file="scores.html")
+    actual = search(WINDOWS, output_file="out/results.jsonl", display_file="scores.html")
     lines = [json.loads(line) for line in Path("out/results.jsonl").read_text().splitlines()]
     assert [line["params"]["history_window"] for line in lines] == [3, 1, 5, 8]
-    assert found.best.score == max(line["score"] for line in lines)
+    assert actual.best.score == max(line["score"] for line in lines)
     kept = list(Path("out/results").rglob("*.pth"))
-    assert [str(file.resolve()) for file in kept] == [found.best.checkpoint]
+    assert [str(file.resolve()) for file in kept] == [actual.best.checkpoint]
     assert "plotly" in Path("scores.html").read_text()
 
 
@@ -183,9 +184,9 @@ def test_an_interrupted_search_goes_on(search, monkeypatch, algo, space):
 
 
 def test_a_failing_trial_does_not_end_the_search(search):
-    found = search("n_heads choice [3, 2]\n", model="PopSASRec")
-    assert [trial.score is None for trial in found.trials] == [True, False]
-    assert "n_heads" in found.trials[0].error or "multiple" in found.trials[0].error
+    actual = search("n_heads choice [3, 2]\n", model="PopSASRec")
+    assert [trial.score is None for trial in actual.trials] == [True, False]
+    assert "n_heads" in actual.trials[0].error or "multiple" in actual.trials[0].error
     with pytest.raises(UsageError, match="all 1 trials failed"):
         search("n_heads choice [3]\n", model="PopSASRec", output_file="other.jsonl")
 
@@ -204,8 +205,8 @@ def test_data_are_loaded_once_unless_they_differ(search, monkeypatch, space, loa
 @pytest.mark.parametrize("model", ["PopSASRec", "PopBERT4Rec"])
 def test_a_trial_gives_what_the_same_settings_give_alone(search, toy, model):
     toy["show_progress"] = False
-    found = search("learning_rate choice [0.01, 0.03]\n", model=model)
-    for trial in found.trials:
+    actual = search("learning_rate choice [0.01, 0.03]\n", model=model)
+    for trial in actual.trials:
         alone = run_recbole_popaware(model, config_dict={**toy, **trial.params})
         assert trial.valid == alone["best_valid_result"]
         assert trial.test == alone["test_result"]
@@ -226,13 +227,9 @@ def _is_read(module) -> bool:
     return getattr(module, "__name__", "").endswith((".dataset.dataset", ".sequential_dataset"))
 
 
-def words(toy, **more):
-    return [f"--{key}={value}" for key, value in {**toy, **more}.items()]
-
-
 def test_the_command_prints_the_best(toy, tmp_path, capsys):
     (tmp_path / "s.hyper").write_text(WINDOWS)
-    assert main(["--model=PersonalizedMostPop", *words(toy, params_file="s.hyper", max_evals=2)]) == 0
+    assert main(["--model=PersonalizedMostPop", *arguments(toy, params_file="s.hyper", max_evals=2)]) == 0
     out = capsys.readouterr().out
     assert "--history_window=3" in out
     assert "trials: 2" in out
@@ -240,12 +237,12 @@ def test_the_command_prints_the_best(toy, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("space", "given", "told"),
+    ("space", "argv", "message"),
     [
         (None, ["--params_file=gone.hyper"], "gone.hyper"),
         ("", [], "names no property"),
         ("history_window pick [1]\n", [], "line 1"),
-        ("history_windw choice [1]\n", [], "did you mean [history_window]"),
+        ("history_windw choice [1]\n", [], "did you mean history_window?"),
         ("state choice ['INFO']\n", [], "cannot be tuned"),
         ("history_window choice [0]\n", [], "history_window is [0]"),
         ("history_window choice [1]\n", ["--history_window=3"], "given and tuned"),
@@ -261,26 +258,26 @@ def test_the_command_prints_the_best(toy, tmp_path, capsys):
         ("novelty_epsilon uniform 0.1,1\n", [], "exhaustive"),
     ],
 )
-def test_a_mistake_gets_one_line_and_code_2(toy, tmp_path, capsys, space, given, told):
+def test_a_mistake_gets_one_line_and_code_2(toy, tmp_path, capsys, space, argv, message):
     if space is not None:
         (tmp_path / "s.hyper").write_text(space)
-        given = ["--params_file=s.hyper", *given]
-    own = {word[2:].partition("=")[0] for word in given}
-    rest = [word for word in words(toy) if word[2:].partition("=")[0] not in own]
-    assert main(["--model=PersonalizedMostPop", *rest, *given]) == 2
+        argv = ["--params_file=s.hyper", *argv]
+    own = {word[2:].partition("=")[0] for word in argv}
+    rest = [word for word in arguments(toy) if word[2:].partition("=")[0] not in own]
+    assert main(["--model=PersonalizedMostPop", *rest, *argv]) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ")
     assert captured.err.count("\n") == 1
-    assert told in captured.err
+    assert message in captured.err
 
 
 @pytest.mark.parametrize(("tool", "module"), [("hyperopt", "hyperopt"), ("ray", "ray")])
-def test_what_is_not_installed_is_told(toy, tmp_path, capsys, monkeypatch, tool, module):
+def test_what_is_not_installed_is_reported(toy, tmp_path, capsys, monkeypatch, tool, module):
     monkeypatch.setattr(
         "recbole_popaware.tuning.options.importlib.util.find_spec", lambda name: None if name == module else 1
     )
-    given = words(toy, params_file="s.hyper", tool=tool)
-    assert main(["--model=PersonalizedMostPop", *given]) == 2
+    argv = arguments(toy, params_file="s.hyper", tool=tool)
+    assert main(["--model=PersonalizedMostPop", *argv]) == 2
     assert f"needs {module}" in capsys.readouterr().err
 
 
@@ -310,14 +307,14 @@ def test_ray_finds_what_one_process_finds(search):
 @pytest.mark.slow
 @pytest.mark.skipif(_why_no_ray() is not None, reason=str(_why_no_ray()))
 def test_a_failing_trial_does_not_end_a_search_with_ray(search):
-    found = search("n_heads choice [3, 2]\n", "PopSASRec", tool="ray", workers=2, algo="bayes", max_evals=3)
-    assert {trial.params["n_heads"]: trial.error is None for trial in found.trials} == {3: False, 2: True}
+    actual = search("n_heads choice [3, 2]\n", "PopSASRec", tool="ray", workers=2, algo="bayes", max_evals=3)
+    assert {trial.params["n_heads"]: trial.error is None for trial in actual.trials} == {3: False, 2: True}
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(_why_no_ray() is not None, reason=str(_why_no_ray()))
-def test_a_cluster_that_is_not_there_is_told(toy, tmp_path, capsys):
+def test_a_cluster_that_is_not_there_is_reported(toy, tmp_path, capsys):
     (tmp_path / "s.hyper").write_text(WINDOWS)
-    given = words(toy, params_file="s.hyper", tool="ray", ray_address="127.0.0.1:1")
-    assert main(["--model=PersonalizedMostPop", *given]) == 2
+    argv = arguments(toy, params_file="s.hyper", tool="ray", ray_address="127.0.0.1:1")
+    assert main(["--model=PersonalizedMostPop", *argv]) == 2
     assert "127.0.0.1:1" in capsys.readouterr().err
