@@ -6,10 +6,10 @@ import json
 import math
 import os
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 from zipfile import ZIP_STORED, ZipFile
 
 import torch

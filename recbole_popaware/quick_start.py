@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from logging import getLogger
@@ -13,7 +13,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any, Callable, NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from recbole.utils import init_seed
 

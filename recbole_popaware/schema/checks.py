@@ -6,8 +6,8 @@ import codecs
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 MOST = 10**9  # of a whole number for which there is no better bound
 MOST_FACTOR = (

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from recbole_popaware.errors import UsageError, shown
 from recbole_popaware.schema.checks import is_number

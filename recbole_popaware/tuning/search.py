@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from logging import WARNING, getLogger
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 import recbole.trainer

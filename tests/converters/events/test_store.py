@@ -1,5 +1,6 @@
 """The store orders like Python's stable sort, in memory and on disk."""
 
+import itertools
 from collections import Counter
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def test_order_is_user_appearance_then_time_then_file(
 def test_a_group_has_all_plays_of_its_users(tmp_path_factory, memory: int, events: list, rows: int) -> None:
     with EventStore(batches_of(events, 7), tmp_path_factory.mktemp("store"), memory) as store:
         groups = [group.user.tolist() for group in store.groups(rows=rows)]
-    assert all(max(before) < min(after) for before, after in zip(groups, groups[1:]))
+    assert all(max(before) < min(after) for before, after in itertools.pairwise(groups))
     assert sum(map(len, groups)) == len(events)
 
 

@@ -1,5 +1,6 @@
 """The simulator: the shipped demo data comes out of it, and looks like a music log."""
 
+import itertools
 import json
 from collections import Counter
 from pathlib import Path
@@ -72,7 +73,7 @@ def test_log_has_the_marks_of_listening(seed: int) -> None:
     assert sum(hours[hour] for hour in range(17, 23)) > 2 * sum(hours[hour] for hour in range(6))
     gaps = [
         (after[2] - before[2]) // 1_000_000
-        for before, after in zip(events, events[1:])
+        for before, after in itertools.pairwise(events)
         if before[0] == after[0]
     ]
     assert 100 < np.median(gaps) < 300  # most plays follow within a session

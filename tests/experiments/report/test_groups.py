@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -47,7 +49,7 @@ def test_gains_of_the_groups_weigh_up_to_the_mean_gain(values):
     groups = gains_by_group(values, gains)
     assert sum(group.users for group in groups) == len(values)
     assert sum(group.users * group.mean for group in groups) / len(values) == pytest.approx(gains.mean())
-    assert all(before.most < after.least for before, after in zip(groups, groups[1:]))
+    assert all(before.most < after.least for before, after in itertools.pairwise(groups))
 
 
 def test_users_without_a_gain_are_left_out():
