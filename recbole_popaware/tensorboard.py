@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 from unittest.mock import patch
 
 import recbole.trainer.trainer
@@ -26,7 +26,7 @@ class Silence:
         return lambda *_, **__: None
 
 
-Writer = Union[SummaryWriter, Silence]
+Writer = SummaryWriter | Silence
 
 
 def open_writer(folder: str | None, first: bool) -> Writer:
