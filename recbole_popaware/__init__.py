@@ -51,6 +51,7 @@ _MODULES = {
     "recbole_popaware.recommending.recommender": ("Recommender",),
     "recbole_popaware.tuning.results": ("Trial", "TuningResult"),
 }
+_WITHOUT_RECBOLE = ("dataset_converters.api", "dataset_converters.common.errors", "recbole_popaware.errors")
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = sorted(["__version__", *_MODULE_OF])
@@ -58,9 +59,14 @@ __all__ = sorted(["__version__", *_MODULE_OF])
 
 def __getattr__(name: str) -> Any:
     """Import what is used for the first time."""
-    if name not in _MODULE_OF:
+    module = _MODULE_OF.get(name)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_MODULE_OF[name]), name)
+    if module not in _WITHOUT_RECBOLE:
+        from recbole_popaware.compat import import_recbole
+
+        import_recbole()  # without the warnings of its source
+    value = globals()[name] = getattr(import_module(module), name)
     return value
 
 
