@@ -74,7 +74,7 @@ def read_events(raw: Path, options: ParquetOptions, ledger: Ledger) -> RawLog:
         ConversionError: A file is missing, unreadable, or lacks what is needed.
     """
     path = raw / "interactions.parquet" if raw.is_dir() else raw
-    advice = "; give the folder of interactions.parquet, or the file itself"
+    advice = "; give the folder that holds interactions.parquet, or the file itself"
     layout = find_layout(path.name, parquet_schema(path, advice), options)
     tracks = read_tracks(path.parent / "tracks.parquet", ledger)
     progress = Progress()
