@@ -19,14 +19,14 @@ TITLE = "the folder of TensorBoard's curves"
 ROOT = Path("log_tensorboard")  # RecBole's
 
 
-class Silence:
+class SilentWriter:
     """A writer that writes nothing, for all processes but the first."""
 
     def __getattr__(self, name: str) -> Any:
         return lambda *_, **__: None
 
 
-Writer = SummaryWriter | Silence
+Writer = SummaryWriter | SilentWriter
 
 
 def open_writer(folder: str | None, first: bool) -> Writer:
@@ -40,7 +40,7 @@ def open_writer(folder: str | None, first: bool) -> Writer:
         UsageError: If they cannot be written.
     """
     if not first:
-        return Silence()
+        return SilentWriter()
     where = check_folder(folder or ROOT / (run_name() or unique_name("model")), TITLE)
     threading.excepthook = _silence_writers
     with one_line(f"{TITLE} [{where}] cannot be written to"):
