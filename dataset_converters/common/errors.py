@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+
+from recbole_popaware.errors import did_you_mean as did_you_mean
 
 _MOST_NAMES, _LONGEST_NAME, _LONGEST_VALUE = 20, 60, 200
 
@@ -17,12 +18,6 @@ def listing(names: Sequence[str]) -> str:
     shown = [repr(name[:_LONGEST_NAME]) for name in names[:_MOST_NAMES]]
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more:,} more" if more else "") or "nothing"
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a hint at the known name nearest to a wrong one, to be added to a message; else nothing."""
-    near = difflib.get_close_matches(str(name)[:_LONGEST_NAME], list(known), n=1, cutoff=0.7)
-    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def shown(value: object) -> str:
