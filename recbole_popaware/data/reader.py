@@ -175,8 +175,7 @@ def _check_numbers(path: str, name: str, column: pa.ChunkedArray) -> None:
     unfit, first, rows = 0, 0, 0
     for chunk in column.chunks:
         fit = pc.less_equal(pc.abs(chunk), LARGEST)  # false for NaN; missing where the value is
-        count = pc.sum(fit, min_count=0).as_py()  # pyarrow before 16 crashes on fit.true_count
-        more = len(chunk) - chunk.null_count - count
+        more = len(chunk) - chunk.null_count - fit.true_count
         if more and not unfit:
             first = rows + pc.index(fit, False).as_py()
         unfit, rows = unfit + more, rows + len(chunk)
