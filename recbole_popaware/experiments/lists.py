@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from recbole_popaware.evaluator.ranking import top_items
 from recbole_popaware.quick_start import Trained
@@ -66,10 +65,9 @@ def describe_users(data: Any) -> pd.DataFrame:
     """
     part, config = data.test_data.dataset, data.config
     users, ends = (part.inter_feat[config[f]] for f in ("USER_ID_FIELD", "HISTORY_END_FIELD"))
-    rows, positions = part.history.before(users, ends)
-    keys = rows * data.dataset.item_num + part.history.items[positions]
-    distinct: Tensor = torch.unique(keys) // data.dataset.item_num
-    plays, items = (torch.bincount(x, minlength=len(users)).numpy() for x in (rows, distinct))
+    counts = part.history.counts(users, ends, data.dataset.item_num)
+    plays = counts.total(len(users)).numpy()
+    items = torch.bincount(counts.rows, minlength=len(users)).numpy()
     names = data.dataset.field2id_token[config["USER_ID_FIELD"]]
     return pd.DataFrame(
         {

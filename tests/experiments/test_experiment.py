@@ -196,8 +196,8 @@ def test_resume_keeps_finished_runs_and_only_reports(done, capsys, monkeypatch):
         ({"systems": [{"name": "A", "model": "MostPop", "settings": {"pps_epsilon": 1}}]}, [], "pps_epsilon"),
         ({"systems": [SYSTEMS[0], {**SYSTEMS[1], "settings": {"topk": [3, 5]}}]}, [], "share"),
         ({"settings": UNIFORM}, [], "say mode: full"),
-        ({}, ["--only", "Plane"], "did you mean [Plain]?"),
-        ({}, ["--epoch=3"], "did you mean [epochs]?"),
+        ({}, ["--only", "Plane"], "did you mean Plain?"),
+        ({}, ["--epoch=3"], "did you mean epochs?"),
         ({}, ["--dataset=x"], "the experiment file says it"),
         ({"systems": [*SYSTEMS, {"name": "B", "model": "MostPop", "settings": OTHER}]}, [], "protocol"),
         ({}, ["--file=x"], "property [file] is not known"),
@@ -281,8 +281,8 @@ def test_a_run_that_fails_is_in_the_results(done, trained):
         ({"jobs": "2"}, "jobs [2] must be a whole number, at least 1"),
         ({"model": "MostPop"}, "model cannot be set here"),
         ({"learning_rate": object()}, "of type object; an experiment takes"),
-        ({"only": "Plane"}, "did you mean [Plain]?"),
-        ({"epoch": 3}, "did you mean [epochs]?"),
+        ({"only": "Plane"}, "did you mean Plain?"),
+        ({"epoch": 3}, "did you mean epochs?"),
     ],
 )
 def test_a_mistake_in_a_call_is_named(trained, arguments, message):

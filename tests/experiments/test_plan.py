@@ -55,7 +55,7 @@ def test_every_shipped_experiment_has_the_paper_s_systems(file):
         ({"systems": [{"name": "A", "model": "X", "base": "B"}]}, "base [B] of [A]"),
         ({"systems": [{"name": "A", "model": "X", "base": "A"}]}, "base [A] of [A]"),
         ({"systems": [{"name": "../A", "model": "X"}]}, "name is [../A]"),
-        ({"systems": [{"name": "A", "model": "X", "setings": {}}]}, "did you mean [settings]?"),
+        ({"systems": [{"name": "A", "model": "X", "setings": {}}]}, "did you mean settings?"),
         ({"setting": {}}, "unknown key [setting]"),
         ({"settings": [1]}, "property: value"),
         ({"settings": {"model": "X"}}, "model does not belong"),
