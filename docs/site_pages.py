@@ -34,21 +34,16 @@ CODE = re.compile(r"(```.*?```|`[^`\n]*`)", re.DOTALL)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Add the API reference to the navigation, and leave out pages and modules that are not written yet."""
-    written = {*TOP_PAGES.values(), *(file.name for file in (ROOT / "docs").glob("*.md"))}
-    pages = [entry for entry in config.nav if set(entry.values()) <= written]
-    api = {title: module for title, module in config.extra["api"].items() if _source(module).exists()}
-    config.extra["api"] = api
-    reference = [{title: f"reference/{module}.md"} for title, module in api.items()]
-    config.nav = [*pages, {"API reference": reference}]
+    """Add the API reference to the navigation."""
+    reference = [{title: f"reference/{module}.md"} for title, module in config.extra["api"].items()]
+    config.nav = [*config.nav, {"API reference": reference}]
     return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that do not lie in docs/."""
     for source, page in TOP_PAGES.items():
-        if (ROOT / source).exists():
-            files.append(File.generated(config, page, content=(ROOT / source).read_text(encoding="utf-8")))
+        files.append(File.generated(config, page, content=(ROOT / source).read_text(encoding="utf-8")))
     for title, module in config.extra["api"].items():
         text = f"# {title}\n\n`{module}`\n\n::: {module}\n"
         files.append(File.generated(config, f"reference/{module}.md", content=text))
@@ -86,8 +81,3 @@ def _link(match: re.Match[str], page: Page, files: Files) -> str:
         return text
     relative = os.path.relpath(uri, Path(page.file.src_uri).parent)
     return f"{picture}[{text}]({relative}{'#' + anchor if anchor else ''})"
-
-
-def _source(module: str) -> Path:
-    base = ROOT / module.replace(".", "/")
-    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")

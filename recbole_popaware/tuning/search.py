@@ -138,7 +138,7 @@ class Search(recbole.trainer.HyperTuning):
 
     def plot_hyper(self) -> None:
         """Draw the scores of the trials in order; stock's is broken on NumPy 2 and opens a browser."""
-        from plotly import graph_objects  # comes with RecBole
+        from plotly import graph_objects  # is in the extra tune
 
         shown = [(n, trial) for n, trial in enumerate(self.trials, start=1) if trial.score is not None]
         line = graph_objects.Scatter(
