@@ -151,13 +151,13 @@ def load_weights(model: torch.nn.Module, checkpoint: Mapping[str, Any], otherwis
     """
     with _fitting(otherwise):
         model.load_state_dict(checkpoint["state_dict"])
-        given, now = checkpoint.get("other_parameter") or {}, other_parameters(model)
-        for name, value in given.items():
+        saved, now = checkpoint.get("other_parameter") or {}, other_parameters(model)
+        for name, value in saved.items():
             if name not in now:
                 raise ValueError(f"the model has no [{name}]")
             if isinstance(now[name], Tensor) and getattr(value, "shape", None) != now[name].shape:
                 raise ValueError(f"[{name}] is no tensor of shape {tuple(now[name].shape)}")
-        model.load_other_parameter(given)  # type: ignore[operator]  # RecBole's models have it
+        model.load_other_parameter(saved)  # type: ignore[operator]  # RecBole's models have it
 
 
 def other_parameters(model: Any) -> dict[str, Any]:
@@ -174,9 +174,9 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any], othe
     """
     now = optimizer.state_dict()
     with _fitting(otherwise):
-        for group, given in zip(now["param_groups"], state["param_groups"]):
-            kinds, of_given = ({k: _kind(v) for k, v in g.items()} for g in (group, given))
-            if kinds != of_given:
+        for group, saved in zip(now["param_groups"], state["param_groups"]):
+            kinds, saved_kinds = ({k: _kind(v) for k, v in g.items()} for g in (group, saved))
+            if kinds != saved_kinds:
                 raise ValueError("the optimizer is another one")
         optimizer.load_state_dict(state)
         for parameter, values in optimizer.state.items():

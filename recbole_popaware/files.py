@@ -105,7 +105,7 @@ def check_file(file: str | os.PathLike[str], what: str) -> Path:
 
 
 @contextmanager
-def held_alone(folder: Path, who: str) -> Iterator[None]:
+def locked(folder: Path, who: str) -> Iterator[None]:
     """Keep a folder to this process, as long as it lives.
 
     Raises:

@@ -1,6 +1,6 @@
 """The log of a run: in a file of its own from the start, on the console once there is nothing to mend.
 
-A mistake in settings or data is told in one line, and hundreds of lines of settings would hide it. So what
+A mistake in settings or data gets one line, and hundreds of lines of settings would hide it. So what
 goes to the console waits until :func:`show`, or until the run has ended in any way but by a mistake.
 """
 
@@ -36,8 +36,8 @@ def init_logger(config: Any) -> None:
     Raises:
         UsageError: If the file cannot be written.
     """
-    given = str(config["state"] or "INFO").upper()
-    level = getattr(logging, given) if given in _LEVELS else logging.INFO
+    state = str(config["state"] or "INFO").upper()
+    level = getattr(logging, state) if state in _LEVELS else logging.INFO
     file = _LogFile(_new_file(config), level)
     root, console = logging.getLogger(), _console()
     for old in [handler for handler in root.handlers if isinstance(handler, _LogFile)]:
@@ -152,8 +152,8 @@ class _Console(MemoryHandler):
 
 
 def _console() -> _Console | None:
-    found = [handler for handler in logging.getLogger().handlers if isinstance(handler, _Console)]
-    return found[0] if found else None
+    consoles = [handler for handler in logging.getLogger().handlers if isinstance(handler, _Console)]
+    return consoles[0] if consoles else None
 
 
 def _add_console() -> _Console:

@@ -12,7 +12,7 @@ import yaml
 from recbole_popaware.errors import UsageError, shown
 
 MAX_BYTES = 1 << 20
-MAX_NODES = 100_000  # values, each alias counted as what it stands for
+MAX_NODES = 100_000  # values, each alias counted as what it refers to
 MAX_DEPTH = 50
 MAX_DIGITS = 400  # of a number; longer ones take quadratic time
 
@@ -55,7 +55,7 @@ class PlainLoader(yaml.SafeLoader):
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs lack it
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in self.anchors and event.anchor not in self._sizes:
-                _fail(f"the alias [*{event.anchor}] is inside of what it stands for", event)
+                _fail(f"the alias [*{event.anchor}] is inside of what it refers to", event)
             self._count(self._sizes.get(event.anchor, 0), event)
             return super().compose_node(parent, index)
         tag = getattr(event, "tag", None)

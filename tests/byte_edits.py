@@ -80,15 +80,15 @@ def rows_of(content: bytes) -> int:
 @contextmanager
 def messages() -> Iterator[list[str]]:
     """What is logged meanwhile."""
-    told: list[str] = []
+    lines: list[str] = []
     handler = logging.Handler()
-    handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]  # one line
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]  # one line
     logger = logging.getLogger("recbole_popaware")
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
-        yield told
+        yield lines
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)

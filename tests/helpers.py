@@ -30,7 +30,7 @@ SMALL = {
     "state": "ERROR",
 }
 
-# One play a column; + is a like, - a skip. The same drawing stands in docs/evaluation.md.
+# One play a column; + is a like, - a skip. The same drawing is in docs/evaluation.md.
 TIMELINES = """
 ann   a  .  b  .  a  .  c  .  .  .  a  .  | b  .  d- .  | a  .  .  e
 bob   .  a  .  b  .  c  .  .  a- b  .  .  | .  c  .  .  | .  b- .  .

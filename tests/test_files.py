@@ -14,7 +14,7 @@ from recbole_popaware.errors import UsageError
 from recbole_popaware.files import (
     check_file,
     check_folder,
-    held_alone,
+    locked,
     remove_leftovers,
     replacing,
     unique_name,
@@ -23,8 +23,8 @@ from recbole_popaware.files import (
 WRITING = """
 import sys, time
 from pathlib import Path
-from recbole_popaware.files import held_alone, replacing
-with held_alone(Path(".").resolve(), "test"), replacing(Path("whole.txt")) as part:
+from recbole_popaware.files import locked, replacing
+with locked(Path(".").resolve(), "test"), replacing(Path("whole.txt")) as part:
     part.write_text("half")
     print("writing", flush=True)
     time.sleep(60)
@@ -61,11 +61,11 @@ def test_what_a_dead_process_has_left_goes_and_what_a_living_one_writes_stays(wr
 
 
 def test_a_folder_is_one_s_own_until_one_dies(writer, tmp_path):
-    with pytest.raises(UsageError, match="another search is at work"), held_alone(tmp_path, "search"):
+    with pytest.raises(UsageError, match="another search is at work"), locked(tmp_path, "search"):
         pass
     writer.send_signal(signal.SIGKILL)
     writer.wait()
-    with held_alone(tmp_path, "search"):
+    with locked(tmp_path, "search"):
         pass
 
 
@@ -130,18 +130,18 @@ def test_names_differ_within_a_second_whatever_the_seeds():
     assert len(names) == 50
 
 
-def test_places_that_cannot_be_written_to_are_refused(tmp_path):
+def test_folders_that_cannot_be_written_to_are_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    for place, told in (
+    for folder, message in (
         ("/proc/x", "cannot be written to: "),
         (tmp_path / "file", "is a file"),
         (tmp_path / "file" / "x", "cannot be written to: "),
     ):
-        with pytest.raises(UsageError, match=rf"^logs \[.*\] {told}"):
-            check_folder(place, "logs")
-    for place in (tmp_path, tmp_path / "gone" / "x", "/proc/x"):
+        with pytest.raises(UsageError, match=rf"^logs \[.*\] {message}"):
+            check_folder(folder, "logs")
+    for target in (tmp_path, tmp_path / "gone" / "x", "/proc/x"):
         with pytest.raises(UsageError, match="output"):
-            check_file(place, "output")
+            check_file(target, "output")
     check_file(tmp_path / "new", "output")
     assert not (tmp_path / "new").exists()
 

@@ -62,9 +62,9 @@ def test_a_checkpoint_s_settings_name_no_file_and_no_folder(toy, tmp_path, caplo
     assert not (tmp_path / "ran").exists()
     assert not (tmp_path / "elsewhere").exists()
     assert loaded.config["checkpoint_dir"] == "saved"
-    told = [line for line in caplog.text.splitlines() if str(file) in line]
-    assert len(told) == 1
-    assert all(name in told[0] for name in bad if name != "local_rank")
+    lines = [line for line in caplog.text.splitlines() if str(file) in line]
+    assert len(lines) == 1
+    assert all(name in lines[0] for name in bad if name != "local_rank")
 
 
 @pytest.mark.parametrize("value", ["../x", "/etc/passwd", "a/b", "..", "a\\b"])

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recbole_popaware.files import PART, check_folder, held_alone, one_line, replacing
+from recbole_popaware.files import PART, check_folder, locked, one_line, replacing
 
 if TYPE_CHECKING:
     from recbole_popaware.experiments.runs import Run
@@ -42,7 +42,7 @@ class RunStore:
         Raises:
             UsageError: If another experiment is using it.
         """
-        with held_alone(self.output, "experiment"):
+        with locked(self.output, "experiment"):
             for part in self._runs.glob(f"*{PART}"):
                 shutil.rmtree(part, ignore_errors=True)
             yield

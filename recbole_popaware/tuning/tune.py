@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recbole.utils import init_seed
 
-from recbole_popaware.files import check_file, check_folder, held_alone
+from recbole_popaware.files import check_file, check_folder, locked
 from recbole_popaware.launch import Request
 from recbole_popaware.log import init_logger, log_settings, quiet_if_refused, show
 from recbole_popaware.tuning.options import Options
@@ -30,7 +30,7 @@ def tune(request: Request, space: Space, options: Options) -> TuningResult:
     config = request.config()
     name = f"{config['model']}-{config['dataset']}.tuning.jsonl"
     file = Path(options.output_file or Path(config["checkpoint_dir"], name))
-    with held_alone(check_folder(trials_folder(file), "output_file"), "search"), quiet_if_refused():
+    with locked(check_folder(trials_folder(file), "output_file"), "search"), quiet_if_refused():
         return _search(Study(request, config, space, Results(file)), options)
 
 

@@ -22,16 +22,16 @@ def test_neither_padding_nor_unplayed_items_count():
 
 def test_training_and_converter_tell_the_same():
     config = {"eval_args": {"split": {"GTS": [0.8, 0.1, 0.1]}, "order": "TO"}}
-    told = str(create_dataset(Config("PopSASRec", "demo", config_dict=config, argv=())))
+    text = str(create_dataset(Config("PopSASRec", "demo", config_dict=config, argv=())))
     written = json.loads(DEMO.read_text())
     users, items, plays = (written[name] for name in ("users", "items", "plays"))
     for value in (users, items, plays, f"{1 - plays / (users * items):.4%}"):
-        assert f": {value}\n" in told
+        assert f": {value}\n" in text
 
 
 def test_what_is_told_stays_when_the_data_are_split(toy, tmp_path):
     plays = [("u", "a", 1), ("u", "b", 2), ("u", "a", 3), ("v", "b", 1), ("v", "a", 2), ("v", "b", 3)]
     write_atomic(tmp_path / "data", "toy", plays)
-    told = str(build("MostPop", toy, eval_args={"split": {"RS": [1, 1, 1]}, "order": "TO"}).dataset)
+    text = str(build("MostPop", toy, eval_args={"split": {"RS": [1, 1, 1]}, "order": "TO"}).dataset)
     for value in (2, 3.0, 6, "-50.0000%"):
-        assert f": {value}\n" in told
+        assert f": {value}\n" in text

@@ -63,12 +63,12 @@ def test_eight_at_once(toy):
         )
         for seed in range(8)
     ]
-    told = [process.communicate(timeout=600) for process in started]
-    assert [process.returncode for process in started] == [0] * 8, told
+    outputs = [process.communicate(timeout=600) for process in started]
+    assert [process.returncode for process in started] == [0] * 8, outputs
     for folder, kind in (("saved", "*.pth"), ("saved", "*.parquet"), ("log", "*.log")):
         assert len(list(Path(folder).rglob(kind))) == 8
     assert len(list(Path("log_tensorboard").iterdir())) == 8
-    for seed, (out, _) in enumerate(told):
+    for seed, (out, _) in enumerate(outputs):
         file = re.search(r"weights of the best one: (.*)", out)[1]
         assert json.loads(read_checkpoint(file)["settings"])["seed"] == seed
         loaded = load_data_and_model(file)

@@ -98,8 +98,8 @@ def test_a_disk_that_fills_up_while_training(toy, small_disk, tmp_path, where):
     else:
         more[where] = small_disk
     code, lines = run_command("-c", filling(small_disk), "--model=PopSASRec", *arguments(toy, **more))
-    told = [line for line in lines if "Traceback" in line or "Exception" in line]
-    assert (code, told) == (2, []), lines[-20:]
+    err = [line for line in lines if "Traceback" in line or "Exception" in line]
+    assert (code, err) == (2, []), lines[-20:]
     assert lines[-1].startswith("error: ")
     assert "written" in lines[-1]
     for file in small_disk.glob("*.pth"):
@@ -128,7 +128,7 @@ def test_results_on_a_read_only_disk(toy, read_only, tmp_path, capsys):
     ]
     for command in commands:
         assert command() == 2
-        told = capsys.readouterr().err
-        assert "Read-only" in told
-        assert told.count("\n") == 1
+        err = capsys.readouterr().err
+        assert "Read-only" in err
+        assert err.count("\n") == 1
     assert not list(Path("saved").rglob("*.pth"))  # found before any trial

@@ -201,7 +201,7 @@ def test_a_search_space(tmp_path, edits):
         ("? [a]\n: 1\n", "line 1: the key [a list or table] is no text"),
         ("- a\n- b\n", "holds a list"),
         ("just words\n", "holds [just words]"),
-        ("a: &x [*x]\n", "line 1: the alias [*x] is inside of what it stands for"),
+        ("a: &x [*x]\n", "line 1: the alias [*x] is inside of what it refers to"),
         ("a: *x\n", "line 1: found undefined alias"),
         ("a: 1\n---\nb: 2\n", "line 2: but found another document"),
         ("a: [\n", "line 2: "),
