@@ -186,4 +186,4 @@ def test_every_command_tells_mistakes_in_one_line(toy, tmp_path):
         assert (code, len(lines), lines[0][:7]) == (2, 1, "error: "), (command, lines)
 
 
-_MODULE = "import sys; sys.path[0] = {root!r}\nfrom {module}.__main__ import main; sys.exit(main())"
+_MODULE = "import runpy, sys; sys.path[0] = {root!r}; runpy.run_module({module!r}, run_name='__main__')"
