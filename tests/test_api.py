@@ -77,7 +77,7 @@ def test_signatures_name_every_option_with_its_default(function, options):
     for field in fields(options):
         assert parameters[field.name].default == field.default
         assert parameters[field.name].kind is inspect.Parameter.KEYWORD_ONLY
-        assert f"        {field.name}: " in function.__doc__
+        assert f"\n    {field.name}: " in inspect.getdoc(function)
 
 
 @pytest.mark.slow
