@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -96,19 +97,23 @@ def test_eight_at_once_leave_one_whole_file(tmp_path):
     assert len(set(lines[1:])) == 1
 
 
-@pytest.fixture
+@contextmanager
 def files_of_10_kilobytes():
+    """No file grows larger meanwhile, that of pytest's output neither."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_file_that_grows_too_large_is_told(tmp_path, files_of_10_kilobytes, suffix):
+def test_a_file_that_grows_too_large_is_reported(tmp_path, suffix):
     file = tmp_path / f"lists{suffix}"
     file.write_text("of an earlier run")
-    with pytest.raises(UsageError, match=r"lists\..* cannot be written.*File too large"):
+    too_large = pytest.raises(UsageError, match=r"lists\..* cannot be written.*File too large")
+    with too_large, files_of_10_kilobytes():
         writer.write(file, TABLE.schema, (TABLE for _ in range(100_000)))
     assert file.read_text() == "of an earlier run"
     assert list(tmp_path.iterdir()) == [file]
@@ -130,7 +135,7 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_disk_that_is_full_is_told(small_disk, suffix):
+def test_a_disk_that_is_full_is_reported(small_disk, suffix):
     file = small_disk / f"lists{suffix}"
     file.write_text("of an earlier run")
     with pytest.raises(UsageError, match="No space left"):
