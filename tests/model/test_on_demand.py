@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import numpy as np
 import pytest
 import torch
-from helpers import GTS, NEED_ITEM_IDS_ONLY, build, looping_plays, save, write_atomic
+from helpers import GTS, NEED_ITEM_IDS_ONLY, ROOT, build, looping_plays, save, write_atomic
 from recbole.utils import init_seed
 from torch import nn
 from torch.nn.functional import cross_entropy, logsigmoid
@@ -17,6 +18,7 @@ from recbole_popaware.cli import main
 from recbole_popaware.config import Config
 from recbole_popaware.errors import UsageError
 from recbole_popaware.model import on_demand
+from recbole_popaware.model.adapter import Backbone, HeadAdapter
 from recbole_popaware.model.on_demand import BACKBONES
 from recbole_popaware.model.popularity_head import PopularityHead
 from recbole_popaware.quick_start import load_data_and_model, run_recbole_popaware
@@ -203,6 +205,22 @@ def test_names_are_those_of_recbole_with_pop_before_them():
         assert pickle.loads(pickle.dumps(made)) is made  # noqa: S301  # made here
     with pytest.raises(ImportError):
         from recbole_popaware.model.on_demand import PopNothing  # noqa: F401
+
+
+def test_the_documentation_lists_them_with_their_losses():
+    text = (ROOT / "docs" / "models.md").read_text()
+    rows = re.findall(r"^\| (Pop\w+) \| ([A-Z, ]+) \| ([^|]+) \|", text, re.MULTILINE)
+    assert [(name, losses, scores == "log-probabilities") for name, losses, scores in rows] == [
+        (name, ", ".join(backbone.losses), backbone.probabilities) for name, backbone in BACKBONES.items()
+    ]
+    assert all(stock in text for stock in on_demand.UNSUITED)
+
+
+def test_a_model_of_one_s_own_takes_the_adapter(small):
+    made = type("PopMine", (HeadAdapter, get_model("GRU4Rec")), {"backbone": Backbone("GRU4Rec")})
+    result = run_recbole_popaware(made, config_dict=small)
+    named = run_recbole_popaware("PopGRU4Rec", config_dict=small)
+    assert result["test_result"] == named["test_result"]
 
 
 def test_no_model_of_ids_is_forgotten():
