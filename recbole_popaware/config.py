@@ -20,6 +20,7 @@ from recbole_popaware.evaluator.base import UserMeasure
 from recbole_popaware.evaluator.evaluator import register_measures
 from recbole_popaware.literals import parse_literal, plain
 from recbole_popaware.model.adapter import HeadAdapter
+from recbole_popaware.model.head_carrier import HeadCarrier
 from recbole_popaware.model.losses import LOSS_TYPES
 from recbole_popaware.model.popularity_aware import PopularityAware
 from recbole_popaware.safe_yaml import PlainLoader, read_properties
@@ -39,8 +40,9 @@ class Config(recbole.config.Config):
     """RecBole's ``Config``; differs from stock in what follows.
 
     * ``model`` may name one of our models, and ``dataset`` defaults to the demo data.
-    * After RecBole's property files come ours: ``overall.yaml`` and ``protocol/PROTOCOL.yaml`` (sequential
-      models), ``model/MODEL.yaml``, ``dataset/DATASET.yaml``, and ``DATASET.yaml`` beside the atomic files.
+    * After RecBole's property files (for ``Pop<Name>`` those of <Name>) come ours: ``overall.yaml`` and
+      ``protocol/PROTOCOL.yaml`` (sequential models), ``popularity_head.yaml`` (those with the head),
+      ``model/MODEL.yaml``, ``dataset/DATASET.yaml``, and ``DATASET.yaml`` beside the atomic files.
     * Values on the command line and in ``config_dict`` are read as Python literals, never evaluated, and
       files as plain YAML (:mod:`.safe_yaml`); every value is checked (:mod:`.schema`).
     * What ``eval_args`` of a sequential model leave out is as in ``properties/overall.yaml``.
@@ -155,7 +157,8 @@ class Config(recbole.config.Config):
         ]
         sequential = model_class.type == ModelType.SEQUENTIAL
         general = [properties.FOLDER / "overall.yaml"] if sequential else []
-        of_head = [properties.FOLDER / "popularity_head.yaml"] if adapted else []
+        carries_head = issubclass(model_class, HeadCarrier)
+        of_head = [properties.FOLDER / "popularity_head.yaml"] if carries_head else []
         self._update_from([*general, *of_head, of_model])
         self._defaults = dict(self.internal_config_dict)
         self._update_from(of_data)
