@@ -153,6 +153,8 @@ class HeadAdapter(HeadCarrier):
         return scores
 
     def _of_known_users(self, interaction: Any) -> Any:
-        users = interaction[self.USER_ID]
-        known = users.where(users < self._n_users, 0)
-        return Interaction({**interaction.interaction, self.USER_ID: known})
+        columns = interaction.interaction
+        users = columns.get(self.USER_ID)  # rows made by hand for a model that reads no users may lack them
+        if users is None:
+            return interaction
+        return Interaction({**columns, self.USER_ID: users.where(users < self._n_users, 0)})

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import GTS, NEED_ITEM_IDS_ONLY, ROOT, build, looping_plays, save, write_atomic
+from recbole.data.interaction import Interaction
 from recbole.utils import init_seed
 from torch import nn
 from torch.nn.functional import cross_entropy, logsigmoid
@@ -292,6 +293,25 @@ def test_users_that_training_did_not_know_are_padding_for_the_network(small, nam
         model = loaded.model.eval()
         assert torch.equal(model.network_scores(unknown), model.network_scores(padding))
     assert (unknown["user_id"] == 99).all()
+
+
+def test_rows_without_users_are_scored_where_the_model_reads_none(small):
+    model = build("PopGRU4Rec", small).model
+    windows, lengths = torch.tensor([[3, 3, 5, 0, 0, 0, 0, 0]]), torch.tensor([3])
+    rows = Interaction({"item_id_list": windows, "item_length": lengths})
+    with torch.no_grad():
+        scores = model.full_sort_predict(rows) - model.network_scores(rows)
+    torch.testing.assert_close(scores, PopularityHead(model.n_items)(windows))
+
+
+@pytest.mark.parametrize("name", ["PopGRU4Rec", "PopFPMC", "PopSASRecCPR"])
+def test_a_model_is_evaluated_on_sampled_items(small, name):
+    """RecBole's CPR models cannot; with the head they score candidates by their catalogue scores."""
+    sampled = {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "uni5"}
+    result = run_recbole_popaware(
+        name, config_dict={**small, "eval_args": sampled, "topk": [6], "valid_metric": "NDCG@6"}
+    )
+    assert result["test_result"]["recall@6"] == 1  # of the target and five others
 
 
 def check_round_trip(name, settings):
