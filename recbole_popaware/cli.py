@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from recbole_popaware.quick_start import RunResult
 
 DESCRIPTION = """Train and evaluate a sequential recommender: PopSASRec, PopBERT4Rec, MostPop,
-PersonalizedMostPop, or any sequential model of RecBole. Every property may be given as --key=value."""
+PersonalizedMostPop, or any sequential model of RecBole, with Pop before its name (PopGRU4Rec) for the
+popularity head. Every property may be given as --key=value."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from recbole_popaware.errors import UsageError, did_you_mean, shown
 from recbole_popaware.evaluator.base import UserMeasure
 from recbole_popaware.evaluator.evaluator import register_measures
 from recbole_popaware.literals import parse_literal, plain
+from recbole_popaware.model.adapter import HeadAdapter
+from recbole_popaware.model.head_carrier import HeadCarrier
 from recbole_popaware.model.losses import LOSS_TYPES
 from recbole_popaware.model.popularity_aware import PopularityAware
 from recbole_popaware.safe_yaml import PlainLoader, read_properties
@@ -38,8 +40,9 @@ class Config(recbole.config.Config):
     """RecBole's ``Config``; differs from stock in what follows.
 
     * ``model`` may name one of our models, and ``dataset`` defaults to the demo data.
-    * After RecBole's property files come ours: ``overall.yaml`` and ``protocol/PROTOCOL.yaml`` (sequential
-      models), ``model/MODEL.yaml``, ``dataset/DATASET.yaml``, and ``DATASET.yaml`` beside the atomic files.
+    * After RecBole's property files (for ``Pop<Name>`` those of <Name>) come ours: ``overall.yaml`` and
+      ``protocol/PROTOCOL.yaml`` (sequential models), ``popularity_head.yaml`` (those with the head),
+      ``model/MODEL.yaml``, ``dataset/DATASET.yaml``, and ``DATASET.yaml`` beside the atomic files.
     * Values on the command line and in ``config_dict`` are read as Python literals, never evaluated, and
       files as plain YAML (:mod:`.safe_yaml`); every value is checked (:mod:`.schema`).
     * What ``eval_args`` of a sequential model leave out is as in ``properties/overall.yaml``.
@@ -141,7 +144,9 @@ class Config(recbole.config.Config):
         return model_class.__name__, model_class, dataset
 
     def _load_internal_config_dict(self, model: str, model_class: Any, dataset: str) -> None:
-        super()._load_internal_config_dict(model, model_class, dataset)
+        adapted = issubclass(model_class, HeadAdapter)
+        of_recbole = model_class.backbone.name if adapted else model
+        super()._load_internal_config_dict(of_recbole, model_class, dataset)
         if dataset == DEFAULT_DATASET:
             self.internal_config_dict["data_path"] = str(properties.EXAMPLES)
         data_path = self.external_config_dict.get("data_path", self.internal_config_dict["data_path"])
@@ -151,7 +156,10 @@ class Config(recbole.config.Config):
             Path(data_path, dataset, f"{dataset}.yaml"),
         ]
         sequential = model_class.type == ModelType.SEQUENTIAL
-        self._update_from([properties.FOLDER / "overall.yaml", of_model] if sequential else [of_model])
+        general = [properties.FOLDER / "overall.yaml"] if sequential else []
+        carries_head = issubclass(model_class, HeadCarrier)
+        of_head = [properties.FOLDER / "popularity_head.yaml"] if carries_head else []
+        self._update_from([*general, *of_head, of_model])
         self._defaults = dict(self.internal_config_dict)
         self._update_from(of_data)
         protocol = self.external_config_dict.get("protocol", self.internal_config_dict.get("protocol"))
@@ -185,8 +193,11 @@ class Config(recbole.config.Config):
         return final
 
     def _check_training(self, final: dict[str, Any], ours: bool) -> None:
-        accepted = LOSS_TYPES if ours else ("CE", "BPR")
-        if final.get("loss_type") not in accepted and (ours or not hasattr(self.model_class, "input_type")):
+        adapted = issubclass(self.model_class, HeadAdapter)
+        accepted = LOSS_TYPES if ours else self.model_class.backbone.losses if adapted else ("CE", "BPR")
+        chosen = final.get("loss_type", "BPR" if adapted else None)  # TransRec has no such property
+        fixed = hasattr(self.model_class, "input_type") and not (ours or adapted)
+        if chosen not in accepted and not fixed:
             raise UsageError(f"loss_type is [{final.get('loss_type')}], but must be {' or '.join(accepted)}")
         if final.get("train_targets") == "all" and not ours:
             raise UsageError(

@@ -31,12 +31,13 @@ from recbole_popaware.fusion import WeightTrials
 from recbole_popaware.optimisation import ScheduledTraining, steps_of
 from recbole_popaware.random_state import read_random_state, restore_random_state
 from recbole_popaware.tensorboard import no_stock_writer, open_writer
+from recbole_popaware.time_limit import TimedTraining
 from recbole_popaware.trust import keep_harmless
 
 logger = getLogger(__name__)
 
 
-class TrainerAdapter(ScheduledTraining, DistributedTraining, recbole.trainer.Trainer):
+class TrainerAdapter(TimedTraining, ScheduledTraining, DistributedTraining, recbole.trainer.Trainer):
     """Mixin before a RecBole trainer; differs from stock in its evaluation and in its checkpoints.
 
     A validation is made with each of ``network_weights``, if there are some, and shown in TensorBoard, in

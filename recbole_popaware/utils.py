@@ -1,4 +1,4 @@
-"""Models and trainers by name: ours first, RecBole's otherwise."""
+"""Models and trainers by name: ours first, RecBole's with the popularity head, RecBole's otherwise."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import recbole.utils
 from recbole.utils import ModelType
 
 from recbole_popaware.errors import UsageError, did_you_mean
+from recbole_popaware.model import on_demand
 from recbole_popaware.trainer import Trainer, TrainerAdapter
 
 _PACKAGE = "recbole_popaware.model.sequential_recommender"
@@ -24,12 +25,17 @@ def get_model(name: str) -> type:
     if name in MODELS:
         model: type = getattr(importlib.import_module(f"{_PACKAGE}.{name.lower()}"), name)
         return model
+    if name in on_demand.BACKBONES:
+        return on_demand.make_class(name)
     try:
         model = recbole.utils.get_model(name)
     except (ValueError, AttributeError, ImportError) as error:
+        on_demand.refuse_unsuited(name)
+        hint = did_you_mean(name, (*MODELS, *on_demand.BACKBONES))
         raise UsageError(
-            f"model [{name}] is not known{did_you_mean(name, MODELS)}; ours are {', '.join(MODELS)}, and the "
-            f"names of RecBole's sequential models work too, such as SASRec, BERT4Rec, GRU4Rec or RepeatNet"
+            f"model [{name}] is not known{hint}; ours are {', '.join(MODELS)}, and the names of RecBole's "
+            f"sequential models work too, such as SASRec, BERT4Rec, GRU4Rec or RepeatNet; Pop before a name, "
+            f"as in PopGRU4Rec, adds the popularity head to {on_demand.CAN_CARRY}"
         ) from error
     return model
 

@@ -8,6 +8,7 @@ from recbole_popaware.errors import UsageError
 from recbole_popaware.experiments.plan import FOLDER, RawSource, find_plan, read_plan
 
 SHIPPED = sorted([*FOLDER.glob("*.yaml"), *(ROOT / "benchmarks" / "experiments").glob("*.yaml")])
+OF_THE_PAPER = [file for file in SHIPPED if not file.stem.startswith("backbones-")]
 PAPER = [
     *("MostPop", "PersonalizedMostPop", "BERT4Rec", "PopBERT4Rec"),
     *("SASRec", "PopSASRec", "gSASRec", "PopGSASRec"),
@@ -33,7 +34,7 @@ def test_a_plan_says_what_the_file_says(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", OF_THE_PAPER, ids=lambda file: file.stem)
 def test_every_shipped_experiment_has_the_paper_s_systems(file):
     plan = read_plan(file)
     assert [system.name for system in plan.systems if system.name in PAPER] == PAPER

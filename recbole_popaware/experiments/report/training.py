@@ -36,7 +36,7 @@ def near_point(run: Mapping[str, Any]) -> Point | None:
 
 
 def patience_left(run: Mapping[str, Any]) -> bool:
-    """Whether training ended at the limit of epochs, before the patience ran out.
+    """Whether training ended at the limit of epochs or time, before the patience ran out.
 
     RecBole stops after ``stopping_step`` + 1 validations without a better or equal score. A run that is not
     stopped in that way might have improved with more epochs.
@@ -54,13 +54,13 @@ def cut_short(results: Results) -> list[str]:
 
 
 def note(results: Results) -> str:
-    """Say which systems were cut short by the limit of epochs; empty if none was."""
+    """Say which systems were cut short by the limit of epochs or time; empty if none was."""
     names = cut_short(results)
     if not names:
         return ""
     systems = ", ".join(_describe(result) for result in results.systems if result.name in names)
     text = (
-        f"Training ended at the limit of epochs, before the patience ran out: {systems}. "
+        f"Training ended at the limit of epochs or time, before the patience ran out: {systems}. "
         "More epochs may give better results."
     )
     bases = dict.fromkeys(base.name for base, _ in results.pairs() if base.name in names)

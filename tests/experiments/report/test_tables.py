@@ -156,7 +156,7 @@ def test_the_title_says_what_is_compared(three):
 def test_the_command_prints_the_main_measure_and_who_was_cut_short(three):
     assert short_report(three).startswith("## NDCG\n")
     late = results_of(system("A", [0.2], stopping_step=1), system("B", [0.3], base="A"))
-    assert "limit of epochs, before the patience ran out: A (best epoch 3 of 4)" in short_report(late)
+    assert "limit of epochs or time, before the patience ran out: A (best epoch 3 of 4)" in short_report(late)
     assert short_report(results_of()) == "no system has finished"
 
 
