@@ -46,7 +46,10 @@ def split_at_borders(dataset: Any, log: OrderedPlays) -> list[Any]:
     if config["popularity_until"] == "test":
         before_test = split.kept[log.users] & (log.times < split.borders.test)
         popular = torch.from_numpy(before_test[positive])
-    train.training_plays = torch.bincount(dataset.history.items[popular], minlength=dataset.item_num)
+    history = dataset.history
+    train.training_plays = torch.bincount(history.items[popular], minlength=dataset.item_num)
+    before = torch.cat([popular.new_zeros(1, dtype=torch.int64), popular.cumsum(0)])[history.starts]
+    train.counted_until = history.starts[:-1] + before.diff()
     logger.info("GTS training: %d rows of %d plays", len(kept), in_training.sum())
 
     of_targets = EvaluationRules(rules, config["targets"], bool(config["mask_history"]))
