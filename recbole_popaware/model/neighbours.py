@@ -63,11 +63,11 @@ class Profiles(nn.Module):
         """Sums of the profiles with weights ``[B, U]``, ``[B, n_items]``."""
         return torch.sparse.mm(self.by_item, weights.t()).t()
 
-    def squared(self, by: str = "user") -> Tensor:
-        """Sum of the squared weights of each ``user`` ``[U]`` or ``item`` ``[n_items]``."""
-        matrix = self.by_user if by == "user" else self.by_item
-        squares = matrix.values().double() ** 2
-        return squares.new_zeros(matrix.size(0)).index_add_(0, matrix.indices()[0], squares).float()
+    def squared(self) -> Tensor:
+        """Sum of the squared weights of each profile, ``[U]``."""
+        squares = self.by_user.values().double() ** 2
+        users = self.by_user.indices()[0]
+        return squares.new_zeros(self.by_user.size(0)).index_add_(0, users, squares).float()
 
 
 class NeighbourModel(MostPop):

@@ -32,9 +32,10 @@ from recbole_popaware.schema.checks import (
 
 TRAIN_TARGETS = ("all", "next")
 TRAIN_WINDOWS = ("all", "one")
-PROTOCOLS = ("corrected", "paper")
+PROTOCOLS = ("corrected", "paper", "yambda")
 ACTIVATIONS = ("gelu", "relu", "swish", "tanh", "sigmoid")
 
+_FIELDS = ("HISTORY_END", "NEXT_ITEMS", "TARGET_ITEMS", "TARGET_GAINS", "TARGET_PLAYS")
 _SHARE = number(0, below=1)
 # float32 can represent the least, and its logarithm.
 _EPSILON = Check(number(1e-30, 1e6).accepts, "a number above 0, from 1e-30 to 1e6")
@@ -100,14 +101,14 @@ OURS: dict[str, Check] = {
     "protocol": one_of(PROTOCOLS),
     "kept_users": one_of(KEPT_USERS),
     "train_until": one_of(TRAIN_UNTIL),
-    "valid_users": optional(whole(1)),
+    "valid_users": optional(whole(0)),
     "hold_out_last": SWITCH,
     "popularity_until": one_of(("train", "test")),
     "targets": one_of(TARGETS),
     "mask_history": SWITCH,
     "save_per_user": SWITCH,
     "novelty_epsilon": _EPSILON,
-    **{f"{field}_FIELD": NAME for field in ("HISTORY_END", "NEXT_ITEMS", "TARGET_ITEMS", "TARGET_GAINS")},
+    **{f"{field}_FIELD": NAME for field in _FIELDS},
 }
 
 

@@ -76,14 +76,15 @@ def test_slow_fading_ranks_as_plain_counts(three):
 
 
 def test_an_item_is_its_own_neighbour(three):
-    # plays of the training part by ann, bob, cyd
+    # plays of the training part by ann, bob, cyd; all plays of each have the length sqrt(10, 5, 5)
     vectors = {"a": [3, 1, 0], "b": [1, 2, 0], "c": [0, 0, 2], "d": [0, 0, 1]}
     scores = scores_of(build("DecayedItemKNN", three, decay_hours=1))
     # before her test target ann played a, b, a, a, c
     user = 0.9**4 * np.array(vectors["a"]) + 0.9**3 * np.array(vectors["b"])
     user += (0.9**2 + 0.9) * np.array(vectors["a"]) + np.array(vectors["c"])
     for item, vector in vectors.items():
-        assert scores["ann"][item] == pytest.approx(user @ vector / np.linalg.norm(vector), rel=1e-6)
+        expected = (user * vector / np.sqrt([10, 5, 5])).sum()
+        assert scores["ann"][item] == pytest.approx(expected, rel=1e-6)
     assert scores["ann"]["e"] == -math.inf
 
 

@@ -17,12 +17,11 @@ class DecayedItemKNN(NeighbourModel):
     The ItemKNN of the benchmark of Yambda (arXiv 2505.22238). An item's vector has its training plays by each
     user; a user's vector is the sum of those of the items played, weighed ``0.9 ^ (age / decay_hours)`` with
     the age of a play in hours before the newest one in the row's history; the score of an item is the scalar
-    product of both over the length of its vector (the benchmark's cosine but for a factor a row, which
-    changes no order). Nothing is cut off: every item is a neighbour of every other and of itself, so that
-    what was played often and lately ranks high. Items without a training play get -inf, as in the benchmark.
+    product of both, where the plays by a user are divided by the length of all plays by that user. So says
+    the program; its text calls it a cosine, which would divide by the length of the item's vector. Nothing is
+    cut off: every item is a neighbour of every other and of itself, so that what was played often and lately
+    ranks high. Items without a training play get -inf, as in the benchmark.
     """
-
-    lengths: Tensor
 
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
@@ -30,7 +29,7 @@ class DecayedItemKNN(NeighbourModel):
         rows, positions = self.history.before(self.neighbours, self._neighbours_ends)
         plays = Entries(rows, self.history.items[positions], torch.ones(len(rows)))
         self.trained = self.profiles(plays)
-        self.register_buffer("lengths", self.trained.squared("item").sqrt(), persistent=False)  # [n_items]
+        self.register_buffer("lengths", self.trained.squared().sqrt(), persistent=False)  # [U]
 
     def full_sort_predict(self, interaction: Any) -> Tensor:
         """Scores of all items, ``[B, n_items]``."""
@@ -39,5 +38,5 @@ class DecayedItemKNN(NeighbourModel):
         age = self.times[ends[rows] - 1] - self.times[positions]
         weights = faded_by_hours(age, self.decay_hours)
         own = Entries(rows, self.history.items[positions], weights).dense(len(users), self.n_items)
-        scores = self.trained.sums(self.trained.products(own)) / self.lengths
-        return scores.masked_fill_(self.lengths == 0, -torch.inf)
+        scores = self.trained.sums(self.trained.products(own) / self.lengths)
+        return scores.masked_fill_(self.item_plays == 0, -torch.inf)
