@@ -62,8 +62,8 @@ def _split_rules(config: Any) -> SplitRules:
     how = config["eval_args"]["split"]["GTS"]
     cut: dict[str, Any] = {"shares": tuple(how)}
     if isinstance(how, Mapping):
-        gap = how.get("gap", 0)
-        cut = {"borders": Borders(how["test"] - gap - how.get("valid", 0), how["test"]), "gap": gap}
+        test, valid, gap = (how.get(key, 0) for key in ("test", "valid", "gap"))
+        cut = {"borders": Borders(test - gap - valid if valid else test, test), "gap": gap}
     return SplitRules(
         **cut,
         kept_users=config["kept_users"],

@@ -22,7 +22,7 @@ VALID_USERS_SEED = 31337
 
 
 class Borders(NamedTuple):
-    """Two points in time; a play at a border belongs to the later side."""
+    """Two points in time, the same one if nothing validates; a play at a border belongs to the later side."""
 
     valid: float
     test: float
@@ -41,9 +41,7 @@ class SplitRules:
             only users with a positive play in the training part (Yambda).
         train_until: ``valid``: nobody trains on plays at or after the validation border; ``test``: users
             who are not validated train up to the test border (the paper).
-        valid_users: Validate that many users only, drawn at random but the same every time; ``None``: all;
-            with 0 and ``train_until: test`` training goes on to the test border for everybody (Yambda's final
-            split).
+        valid_users: Validate that many users only, drawn at random but the same every time; ``None``: all.
         hold_out_last: Whether a validated user's last positive play before the validation border is not
             trained on (the paper, which computes a loss on it).
     """

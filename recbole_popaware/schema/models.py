@@ -101,7 +101,7 @@ OURS: dict[str, Check] = {
     "protocol": one_of(PROTOCOLS),
     "kept_users": one_of(KEPT_USERS),
     "train_until": one_of(TRAIN_UNTIL),
-    "valid_users": optional(whole(0)),
+    "valid_users": optional(whole(1)),
     "hold_out_last": SWITCH,
     "popularity_until": one_of(("train", "test")),
     "targets": one_of(TARGETS),

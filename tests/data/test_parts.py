@@ -307,7 +307,7 @@ def test_validated_users_do_not_train_on_their_last_play(tmp_path, golden):
         ({"protocol": "mine"}, "corrected, paper, yambda"),
         ({"kept_users": "all"}, "any, eligible, trained"),
         ({"train_until": "end"}, "valid, test"),
-        ({"valid_users": -1}, "valid_users"),
+        ({"valid_users": 0}, "valid_users"),
         ({"mask_history": "yes"}, "mask_history"),
         ({"window_fields": "timestamp"}, "window_fields"),
     ],

@@ -39,7 +39,9 @@ def protocol(results: Results) -> str:
     split = results.protocol.eval_args.get("split") or {}
     shares = [f"split {kind} {_how(part)}" for kind, part in split.items()]
     preset = [f"protocol {results.protocol.preset}"] if results.protocol.preset else []
-    return ", ".join([*preset, *shares, f"best epoch by {results.protocol.main}"])
+    validates = not any(isinstance(part, Mapping) and not part.get("valid") for part in split.values())
+    epoch = "best epoch by" if validates else "last epoch, main measure"
+    return ", ".join([*preset, *shares, f"{epoch} {results.protocol.main}"])
 
 
 def _how(part: Any) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from recbole_popaware.experiments.plan import Plan, System
+from recbole_popaware.experiments.plan import Plan, Published, System
 from recbole_popaware.experiments.report import charts, gain_charts
 from recbole_popaware.experiments.report.comparisons import (
     Comparison,
@@ -165,6 +165,16 @@ def test_results_are_a_frame_of_means(three):
     assert means.index.tolist() == ["A", "B", "C"]
     assert means.loc["B", "NDCG@10"] == 0.3
     assert results_of().means().empty
+
+
+def test_published_rows_follow_and_are_not_marked(three):
+    published = Published("arXiv 1, log X", {"A": {"NDCG@10": 0.9}, "E": {"Recall@10": 0.5}})
+    table, *others = all_tables(replace(three, plan=replace(three.plan, published=published)))
+    assert [cell.text for cell in table.rows[-1]] == ["A (published)", "-", "0.9000"]
+    assert not any(cell.mark for cell in table.rows[-1])
+    assert len(table.rows) == 4
+    assert table.note == "Published: arXiv 1, log X; not run here, and not marked."
+    assert not any("published" in other.markdown() for other in others)
 
 
 def test_one_list_length_makes_one_table_of_all_measures(three):
