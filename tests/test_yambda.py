@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from helpers import SMALL, build
+from helpers import SMALL, build, write_atomic
 
 import dataset_converters
 from recbole_popaware.evaluator import yambda
@@ -155,3 +155,26 @@ def test_a_gap_is_in_no_part_and_no_history(settings):
     names = test.field2id_token["user_id"][users.numpy()]
     assert dict(zip(map(int, names), n_plays.tolist())) == before[list(map(int, names))].to_dict()
     assert torch.equal(n_plays > 0, torch.ones_like(n_plays, dtype=torch.bool))
+
+
+def test_a_network_trains_to_the_last_epoch_of_the_final_split(settings):
+    more = {"loss_type": "SampledCE", "negatives": 8, "epochs": 2, "epoch_batches": 2}
+    result = run_recbole_popaware("PopSASRec", config_dict={**settings, **FINAL, **more}, saved=False)
+    assert result["epochs"] == 2
+    assert result["best_valid_result"] is None
+    assert 0 < result["test_result"]["yambdandcg@10"] < 1
+    assert 0 < result["test_result"]["yambdacoverage@100"] <= 1
+
+
+def test_skips_are_no_targets_and_take_none_away(tmp_path):
+    hour, border = 3600, 1000 * 3600
+    plays = [(user, item, n * hour, 1) for n, item in enumerate("abcabc") for user in "uv"]
+    late = [("a", 1), ("a", 1), ("a", -1), ("b", -1), ("c", 1)]
+    plays += [("u", item, border + n * hour, rating) for n, (item, rating) in enumerate(late)]
+    write_atomic(tmp_path, "skips", plays)
+    split = {"eval_args": {"split": {"GTS": {"test": border}}, "order": "TO"}, "targets": "plays"}
+    experiment = build("MostPop", {**SMALL, "data_path": str(tmp_path), "dataset": "skips", **split})
+    ((batch, _, _, items),) = experiment.test_data
+    names = experiment.dataset.field2id_token["item_id"]
+    assert sorted(names[items.numpy()]) == ["a", "c"]
+    assert batch["target_plays"].tolist() == [3]

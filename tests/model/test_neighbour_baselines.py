@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from helpers import GTS, SMALL, build, looping_plays, write_atomic
+from helpers import GTS, SMALL, build, looping_plays, save, write_atomic
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recbole_popaware import recommend
 from recbole_popaware.errors import UsageError
 from recbole_popaware.model.baskets import Baskets
 from recbole_popaware.model.sequential_recommender.tifuknn import TIFUKNN
@@ -262,3 +263,18 @@ def test_training_plays_are_those_before_the_targets(three):
     n_plays = dataset.training_ends() - dataset.history.starts[:-1]
     names = dataset.field2id_token["user_id"]
     assert dict(zip(names[1:], n_plays[1:].tolist())) == {"ann": 4, "bob": 3, "cyd": 3}
+
+
+@pytest.mark.parametrize("model", NEW)
+def test_lists_are_made_for_new_histories_too(three, tmp_path, model):
+    """A known user with other plays, and a new one: scored by those plays and by the users of training."""
+    file = save(model, {**three, "checkpoint_dir": str(tmp_path / "saved")})
+    plays = [("zoe", "c", 9, 1), ("zoe", "c", 10, 1), ("ann", "b", 9, 1)]
+    history = write_atomic(tmp_path, "new", [(u, i, 1_700_000_000 + HOUR * t, r) for u, i, t, r in plays])
+    frame = recommend(file, topk=4, history=history)
+    lists = frame.groupby("user_id")["item_id"].apply("".join).to_dict()
+    assert lists.keys() == {"zoe", "ann"}
+    if model == "DecayPop":
+        assert lists["zoe"] == lists["ann"] == "abcd"
+    else:
+        assert (lists["zoe"][0], lists["ann"][0]) == ("c", "b")

@@ -278,3 +278,16 @@ def test_the_summary_of_nothing():
 def test_systems_that_have_not_finished_are_counted(three):
     half = replace(three, systems=three.systems[:1])
     assert as_markdown(half, []).startswith("# toy: 1 of 3 systems on toy")
+
+
+@pytest.mark.parametrize(
+    ("split", "text"),
+    [
+        ({"test": 9, "valid": 2, "gap": 1}, "split GTS test 9, valid 2, gap 1, best epoch by NDCG@10"),
+        ({"test": 9, "gap": 1}, "split GTS test 9, gap 1, last epoch, main measure NDCG@10"),
+        ([0.8, 0.1, 0.1], "split GTS 0.8 : 0.1 : 0.1, best epoch by NDCG@10"),
+    ],
+)
+def test_the_title_says_how_the_log_was_split(three, split, text):
+    protocol = replace(PROTOCOL, eval_args={"split": {"GTS": split}})
+    assert title(replace(three, protocol=protocol)).endswith(f"on toy, protocol corrected, {text}")
