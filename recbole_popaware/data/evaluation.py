@@ -64,7 +64,10 @@ def evaluation_rows(
     positive = plays.positive
     past = positive & (plays.times < border - rules.split.gap)
     candidates = choose(plays.at(split.part == part), rules.targets)
-    gains = _gains(candidates, plays.at(past), rules)
+    gains = grade(candidates)
+    if rules.only_new:
+        gains = gains.at(~_played(gains, plays.at(past)))
+    gains = gains.at(_counts(gains, candidates, rules))
 
     def count(users: np.ndarray) -> np.ndarray:
         return np.bincount(users, minlength=len(split.kept))
@@ -85,16 +88,13 @@ def evaluation_rows(
     return EvaluationRows(users, ends, GradedTargets.of_users(gains, users), target_plays, n_left_out)
 
 
-def _gains(candidates: OrderedPlays, past: OrderedPlays, rules: EvaluationRules) -> Gains:
-    """Gains of the targets among the plays of a part, given the positive plays before its border."""
-    gains = grade(candidates)
-    if rules.only_new:
-        gains = gains.at(~_played(gains, past))
-    counts = gains.gains > 0
+def _counts(gains: Gains, candidates: OrderedPlays, rules: EvaluationRules) -> np.ndarray:
+    """Which gains, ``[D]``, of candidates are targets."""
+    counts: np.ndarray = gains.gains > 0
     if rules.split.kept_users == "eligible":
         unrewarded = ~np.isin(gains.users, gains.users[counts])
         counts |= unrewarded & _played(gains, candidates.at(candidates.positive))
-    return gains.at(counts)
+    return counts
 
 
 def _played(entries: Gains | OrderedPlays, plays: Gains | OrderedPlays) -> np.ndarray:
