@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from recbole_popaware.measures import graded_ndcg as graded_ndcg
     from recbole_popaware.measures import repeat_bias as repeat_bias
     from recbole_popaware.measures import repeat_recall as repeat_recall
+    from recbole_popaware.model.sequential_recommender import TIFUKNN as TIFUKNN
+    from recbole_popaware.model.sequential_recommender import UPCF as UPCF
+    from recbole_popaware.model.sequential_recommender import DecayedItemKNN as DecayedItemKNN
     from recbole_popaware.model.sequential_recommender import DecayedMostPop as DecayedMostPop
+    from recbole_popaware.model.sequential_recommender import DecayPop as DecayPop
     from recbole_popaware.model.sequential_recommender import MostPop as MostPop
     from recbole_popaware.model.sequential_recommender import PersonalizedMostPop as PersonalizedMostPop
     from recbole_popaware.model.sequential_recommender import PopBERT4Rec as PopBERT4Rec
@@ -44,7 +48,8 @@ _MODULES = {
     "recbole_popaware.experiments.api": ("experiment",),
     "recbole_popaware.measures": ("explore_recall", "graded_ndcg", "repeat_bias", "repeat_recall"),
     "recbole_popaware.model.sequential_recommender": (
-        *("DecayedMostPop", "MostPop", "PersonalizedMostPop", "PopBERT4Rec", "PopGSASRec", "PopSASRec"),
+        *("DecayPop", "DecayedItemKNN", "DecayedMostPop", "MostPop", "PersonalizedMostPop"),
+        *("PopBERT4Rec", "PopGSASRec", "PopSASRec", "TIFUKNN", "UPCF"),
     ),
     "recbole_popaware.quick_start": ("Prepared", "RunResult"),
     "recbole_popaware.recommending.api": ("recommend",),

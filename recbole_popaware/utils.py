@@ -13,7 +13,10 @@ from recbole_popaware.model import on_demand
 from recbole_popaware.trainer import Trainer, TrainerAdapter
 
 _PACKAGE = "recbole_popaware.model.sequential_recommender"
-MODELS = ("PopSASRec", "PopGSASRec", "PopBERT4Rec", "MostPop", "PersonalizedMostPop", "DecayedMostPop")
+MODELS = (
+    *("PopSASRec", "PopGSASRec", "PopBERT4Rec"),
+    *("MostPop", "PersonalizedMostPop", "DecayedMostPop", "DecayPop", "DecayedItemKNN", "TIFUKNN", "UPCF"),
+)
 
 
 def get_model(name: str) -> type:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,6 +17,11 @@ from recbole_popaware.data.summary import summarize
 from recbole_popaware.data.targets import GradedTargets
 from recbole_popaware.errors import UsageError
 from recbole_popaware.plays.history import PlayHistory
+
+
+def needs_times(config: Any) -> bool:
+    """Whether a model asks for the times of plays (``pps_age: hours``, ``decay_hours``)."""
+    return bool(config["pps_age"] == "hours" or config["decay_hours"])
 
 
 class HistoryDataset(OrderedDataset):
@@ -35,11 +40,13 @@ class HistoryDataset(OrderedDataset):
             beforehand).
         targets: What is to be predicted in each row; only in validation and test parts under GTS.
         training_plays: Plays of each item in the training part, ``[n_items]``; only under GTS.
+        counted_until: Position behind each user's last play of those, ``[n_users]``; only under GTS.
     """
 
     history: PlayHistory | None = None
     targets: GradedTargets | None = None
     training_plays: Tensor | None = None
+    counted_until: Tensor | None = None
     _windows: WindowFields
 
     def __init__(self, config: Any) -> None:
@@ -93,8 +100,7 @@ class HistoryDataset(OrderedDataset):
             raise UsageError(
                 f"data set [{self.dataset_name}]: no user has two plays, so there is nothing to predict"
             )
-        in_hours = self.config["pps_age"] == "hours"
-        self.history = PlayHistory.from_sorted(users, items, times, self.user_num, in_hours)
+        self.history = PlayHistory.from_sorted(users, items, times, self.user_num, needs_times(self.config))
         self._windows = self._window_fields(self.history, plays)
         rows = {field: column[targets] for field, column in plays.items()}
         self.inter_feat = Rows({**rows, self.end_field: targets}, self._windows, {self.time_field: times})
@@ -160,6 +166,19 @@ class HistoryDataset(OrderedDataset):
         if self.training_plays is not None:
             return self.training_plays
         return torch.bincount(self._rows_and_first_plays()[self.iid_field], minlength=self.item_num)
+
+    def training_ends(self) -> Tensor:
+        """Position behind each user's last play in the training part, ``[n_users]``.
+
+        Training plays are the first ones of a user's history, whatever the split; there are none where this
+        is the position of the first play.
+        """
+        if self.counted_until is not None:
+            return self.counted_until
+        starts = cast("PlayHistory", self.history).starts[:-1]
+        return starts.scatter_reduce(
+            0, self.inter_feat[self.uid_field], self.inter_feat[self.end_field] + 1, "amax"
+        )
 
     def inter_matrix(self, form: str = "coo", value_field: str | None = None) -> Any:
         """Sparse user by item matrix of all plays; differs from stock in where it takes first plays from."""

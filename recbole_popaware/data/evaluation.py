@@ -19,12 +19,14 @@ class EvaluationRows:
         users: ``[B]`` the users, in ascending order.
         ends: ``[B]`` where the history of each ends, as a position among the positive plays of the log.
         targets: What is to be predicted.
+        target_plays: ``[B]`` number of positive plays of the targets; an item played twice counts twice.
         left_out: Number of users left out, by reason; a user counts for the first reason that applies.
     """
 
     users: np.ndarray
     ends: np.ndarray
     targets: GradedTargets
+    target_plays: np.ndarray
     left_out: dict[str, int]
 
 
@@ -34,7 +36,7 @@ class EvaluationRules:
 
     Attributes:
         split: The protocol of the split.
-        targets: ``all``, ``next`` or ``last``; see :func:`~.targets.choose`.
+        targets: ``all``, ``plays``, ``next`` or ``last``; see :func:`~.targets.choose`.
         only_new: Take only items that are not in the user's history.
     """
 
@@ -60,8 +62,12 @@ def evaluation_rows(
     """
     border = split.borders.valid if part == VALID else split.borders.test
     positive = plays.positive
-    past = positive & (plays.times < border)
-    gains = _gains(plays, split.part == part, past, rules)
+    past = positive & (plays.times < border - rules.split.gap)
+    candidates = choose(plays.at(split.part == part), rules.targets)
+    gains = grade(candidates)
+    if rules.only_new:
+        gains = gains.at(~_played(gains, plays.at(past)))
+    gains = gains.at(_counts(gains, candidates, rules))
 
     def count(users: np.ndarray) -> np.ndarray:
         return np.bincount(users, minlength=len(split.kept))
@@ -77,24 +83,22 @@ def evaluation_rows(
     users = np.flatnonzero(drawn & has_target & (n_past > 0))
     ends = np.searchsorted(plays.users[positive], users) + n_past[users]
     n_left_out = {reason: int(who.sum()) for reason, who in left_out.items() if who.any()}
-    return EvaluationRows(users, ends, GradedTargets.of_users(gains, users), n_left_out)
+    of_targets = candidates.at(candidates.positive & _played(candidates, gains))
+    target_plays = np.asarray(count(of_targets.users)[users], dtype=np.int64)
+    return EvaluationRows(users, ends, GradedTargets.of_users(gains, users), target_plays, n_left_out)
 
 
-def _gains(plays: OrderedPlays, in_part: np.ndarray, past: np.ndarray, rules: EvaluationRules) -> Gains:
-    """Gains of the targets among the plays of a part, given the plays before its border."""
-    candidates = choose(plays.at(in_part), rules.targets)
-    gains = grade(candidates)
-    if rules.only_new:
-        gains = gains.at(~_played(gains, plays.at(past)))
-    counts = gains.gains > 0
+def _counts(gains: Gains, candidates: OrderedPlays, rules: EvaluationRules) -> np.ndarray:
+    """Which gains, ``[D]``, of candidates are targets."""
+    counts: np.ndarray = gains.gains > 0
     if rules.split.kept_users == "eligible":
         unrewarded = ~np.isin(gains.users, gains.users[counts])
         counts |= unrewarded & _played(gains, candidates.at(candidates.positive))
-    return gains.at(counts)
+    return counts
 
 
-def _played(gains: Gains, plays: OrderedPlays) -> np.ndarray:
+def _played(entries: Gains | OrderedPlays, plays: Gains | OrderedPlays) -> np.ndarray:
     """Whether each entry's item is among its user's plays, ``[D]``."""
-    width = 1 + max(gains.items.max(initial=0), plays.items.max(initial=0))
-    played: np.ndarray = np.isin(gains.users * width + gains.items, plays.users * width + plays.items)
+    width = 1 + max(entries.items.max(initial=0), plays.items.max(initial=0))
+    played: np.ndarray = np.isin(entries.users * width + entries.items, plays.users * width + plays.items)
     return played

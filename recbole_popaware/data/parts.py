@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from logging import getLogger
 from typing import Any
 
@@ -13,6 +14,7 @@ from recbole_popaware.data.temporal_split import (
     TEST,
     TRAIN,
     VALID,
+    Borders,
     Plays,
     SplitRules,
     TemporalSplit,
@@ -44,9 +46,12 @@ def split_at_borders(dataset: Any, log: OrderedPlays) -> list[Any]:
     train = dataset.copy(rows[kept])
     popular = in_training
     if config["popularity_until"] == "test":
-        before_test = split.kept[log.users] & (log.times < split.borders.test)
+        before_test = split.kept[log.users] & (log.times < split.borders.test - rules.gap)
         popular = torch.from_numpy(before_test[positive])
-    train.training_plays = torch.bincount(dataset.history.items[popular], minlength=dataset.item_num)
+    history = dataset.history
+    train.training_plays = torch.bincount(history.items[popular], minlength=dataset.item_num)
+    before = torch.cat([popular.new_zeros(1, dtype=torch.int64), popular.cumsum(0)])[history.starts]
+    train.counted_until = history.starts[:-1] + before.diff()
     logger.info("GTS training: %d rows of %d plays", len(kept), in_training.sum())
 
     of_targets = EvaluationRules(rules, config["targets"], bool(config["mask_history"]))
@@ -54,8 +59,13 @@ def split_at_borders(dataset: Any, log: OrderedPlays) -> list[Any]:
 
 
 def _split_rules(config: Any) -> SplitRules:
+    how = config["eval_args"]["split"]["GTS"]
+    cut: dict[str, Any] = {"shares": tuple(how)}
+    if isinstance(how, Mapping):
+        test, valid, gap = (how.get(key, 0) for key in ("test", "valid", "gap"))
+        cut = {"borders": Borders(test - gap - valid if valid else test, test), "gap": gap}
     return SplitRules(
-        shares=tuple(config["eval_args"]["split"]["GTS"]),
+        **cut,
         kept_users=config["kept_users"],
         train_until=config["train_until"],
         valid_users=config["valid_users"],
@@ -78,6 +88,7 @@ def _evaluation_part(
         dataset.uid_field: torch.from_numpy(chosen.users),
         dataset.iid_field: chosen.targets.items[chosen.targets.starts[:-1]],  # the next one
         dataset.end_field: torch.from_numpy(chosen.ends),
+        dataset.config["TARGET_PLAYS_FIELD"]: torch.from_numpy(chosen.target_plays),
     }
     built = dataset.copy(Interaction(rows))
     built.targets = chosen.targets

@@ -11,7 +11,7 @@ from torch import Tensor
 from recbole_popaware.plays.ordered import OrderedPlays
 from recbole_popaware.plays.ragged import ranges
 
-TARGETS = ("all", "next", "last")
+TARGETS = ("all", "plays", "next", "last")
 
 
 class Gains(NamedTuple):
@@ -63,10 +63,17 @@ class GradedTargets(NamedTuple):
 
 
 def choose(plays: OrderedPlays, targets: str) -> OrderedPlays:
-    """Keep the plays that are targets: ``all``, or each user's ``next`` or ``last`` positive play."""
+    """Keep the plays that are targets.
+
+    Args:
+        plays: Those of a part.
+        targets: ``all``; ``plays``: the positive ones; ``next`` or ``last``: one positive play of each user.
+    """
     if targets == "all":
         return plays
     plays = plays.at(plays.positive)
+    if targets == "plays":
+        return plays
     side = {"prepend": -1} if targets == "next" else {"append": -1}
     return plays.at(np.diff(plays.users, **side) != 0)
 

@@ -2,6 +2,7 @@
 
 Source of the paper's protocol: Abbattista et al., "Enhancing Sequential Music Recommendation with
 Personalized Popularity Awareness", RecSys 2024 (arXiv 2409.04329), section 4, and its published program.
+Source of Yambda's: Ploshkin et al., "Yambda-5B" (arXiv 2505.22238), and its benchmark's program.
 """
 
 from __future__ import annotations
@@ -15,9 +16,16 @@ import numpy as np
 
 TRAIN, VALID, TEST, LEFT_OUT = 0, 1, 2, 3
 
-KEPT_USERS = ("any", "eligible")
+KEPT_USERS = ("any", "eligible", "trained")
 TRAIN_UNTIL = ("valid", "test")
 VALID_USERS_SEED = 31337
+
+
+class Borders(NamedTuple):
+    """Two points in time, the same one if nothing validates; a play at a border belongs to the later side."""
+
+    valid: float
+    test: float
 
 
 @dataclass(frozen=True)
@@ -26,8 +34,11 @@ class SplitRules:
 
     Attributes:
         shares: Shares of the plays before, between and after the borders; they sum to 1.
+        borders: The borders themselves, instead of shares (Yambda).
+        gap: Plays that many seconds before a border are in no part, and in no history there (Yambda).
         kept_users: ``any``; ``eligible`` keeps only users with a positive play at or after the test border
-            and more than one before the validation border, in training too (the paper).
+            and more than one before the validation border, in training too (the paper); ``trained`` keeps
+            only users with a positive play in the training part (Yambda).
         train_until: ``valid``: nobody trains on plays at or after the validation border; ``test``: users
             who are not validated train up to the test border (the paper).
         valid_users: Validate that many users only, drawn at random but the same every time; ``None``: all.
@@ -36,6 +47,8 @@ class SplitRules:
     """
 
     shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    borders: Borders | None = None
+    gap: float = 0.0
     kept_users: str = "any"
     train_until: str = "valid"
     valid_users: int | None = None
@@ -56,20 +69,13 @@ class Plays(NamedTuple):
     positive: np.ndarray
 
 
-class Borders(NamedTuple):
-    """Two points in time; a play at a border belongs to the later side."""
-
-    valid: float
-    test: float
-
-
 class TemporalSplit(NamedTuple):
     """A log that is split.
 
     Attributes:
         borders: The two borders.
         part: ``[P]`` TRAIN, VALID or TEST, or LEFT_OUT for every play of a user who is not kept, and for
-            those held out.
+            those held out or in a gap.
         kept: ``[n_users]`` who is kept.
         validated: ``[n_users]`` whose plays between the borders may be validation targets.
     """
@@ -99,15 +105,17 @@ def find_borders(times: np.ndarray, shares: tuple[float, float, float]) -> Borde
 
 
 def split_by_time(plays: Plays, rules: SplitRules, names: np.ndarray) -> TemporalSplit:
-    """Put every play into exactly one part.
+    """Put every play into one part at most.
 
     Args:
         plays: The log, P >= 1.
         rules: The protocol.
         names: ``[n_users]`` names of the users; validation users are drawn from those in sorted order.
     """
-    borders = find_borders(plays.times, rules.shares)
-    early, late = plays.times < borders.valid, plays.times >= borders.test
+    borders = rules.borders or find_borders(plays.times, rules.shares)
+    early, late = plays.times < borders.valid - rules.gap, plays.times >= borders.test
+    before_test = plays.times < borders.test - rules.gap
+    middle = (plays.times >= borders.valid) & before_test
 
     def positives(period: np.ndarray) -> np.ndarray:
         return np.bincount(plays.users[plays.positive & period], minlength=len(names))
@@ -117,13 +125,15 @@ def split_by_time(plays: Plays, rules: SplitRules, names: np.ndarray) -> Tempora
     if rules.kept_users == "eligible":
         kept = validated = (positives(late) > 0) & (before_valid > 1)
     else:
-        validated = (before_valid > 0) & (positives(~early & ~late) > 0)
+        validated = (before_valid > 0) & (positives(middle) > 0)
     if rules.valid_users is not None:
         validated = _draw(validated, rules.valid_users, names)
 
-    part = np.where(late, TEST, np.where(early, TRAIN, VALID)).astype(np.int8)
+    part = np.select([late, early, middle], [TEST, TRAIN, VALID], LEFT_OUT).astype(np.int8)
     if rules.train_until == "test":
-        part[(part == VALID) & ~validated[plays.users]] = TRAIN
+        part[before_test & ~validated[plays.users]] = TRAIN
+    if rules.kept_users == "trained":
+        kept = positives(part == TRAIN) > 0
     if rules.hold_out_last:
         part[_last_rows(plays, early & plays.positive & validated[plays.users])] = LEFT_OUT
     part[~kept[plays.users]] = LEFT_OUT

@@ -21,7 +21,14 @@ DATA_PROPERTIES = (
     *("dataset", "data_path", "eval_args", "repeatable", "seed", "reproducibility", "encoding"),
     *("kept_users", "train_until", "valid_users", "targets", "mask_history", "window_fields"),
     *("hold_out_last", "popularity_until"),
-    *("HISTORY_END_FIELD", "discretization", "numerical_features", "pps_age"),
+    *(
+        "HISTORY_END_FIELD",
+        "TARGET_PLAYS_FIELD",
+        "discretization",
+        "numerical_features",
+        "pps_age",
+        "decay_hours",
+    ),
 )
 
 

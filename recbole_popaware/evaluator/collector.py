@@ -18,7 +18,7 @@ from recbole_popaware.plays.ragged import look_up_keys, row_keys
 _RANKED = ("rec.items", "rec.topk")
 _OURS = (
     *("rec.gains", "rec.plays", "data.users", "data.history_plays", "data.targets", "data.repeat_targets"),
-    *("data.ideal", "data.ideal_repeat", "data.ideal_explore"),
+    *("data.target_plays", "data.ideal", "data.ideal_repeat", "data.ideal_explore"),
 )
 
 
@@ -45,6 +45,9 @@ class PopAwareCollector(recbole.evaluator.Collector):
         """Note the training data's store of histories, which has every play of all parts."""
         super().data_collect(train_data)
         self._history = getattr(train_data.dataset, "history", None)
+        if self.register.need("data.trained_items"):
+            trained = (train_data.dataset.item_plays() > 0).sum()
+            self.data_struct.set("data.trained_items", int(trained))
         self._of_training = set(self.data_struct._data_dict)
 
     def eval_batch_collect(
@@ -104,6 +107,12 @@ class PopAwareCollector(recbole.evaluator.Collector):
         items = positive_i.unsqueeze(1)
         return items, torch.ones_like(items, dtype=torch.float32)
 
+    def _target_plays(self, interaction: Any) -> Tensor:
+        """Plays of each row's targets, ``[B]``; one where the row is itself the target."""
+        field = self.config["TARGET_PLAYS_FIELD"]
+        users: Tensor = interaction[self.config["USER_ID_FIELD"]]
+        return interaction[field] if field in interaction else torch.ones_like(users)
+
     def _collect_ours(
         self, top: Tensor, n_items: int, interaction: Any, targets: tuple[Tensor, Tensor]
     ) -> None:
@@ -126,6 +135,7 @@ class PopAwareCollector(recbole.evaluator.Collector):
             "data.history_plays": counts.total(len(top)),
             "data.targets": real.sum(dim=1),
             "data.repeat_targets": (real & repeated).sum(dim=1),
+            "data.target_plays": self._target_plays(interaction).to(top.device),
             "data.ideal": ideal_gains(gains, k),
             "data.ideal_repeat": ideal_gains(gains * repeated, k),
             "data.ideal_explore": ideal_gains(gains * ~repeated, k),

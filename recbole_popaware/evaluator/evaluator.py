@@ -11,17 +11,18 @@ import recbole.evaluator
 from recbole.evaluator import register
 from recbole.evaluator.base_metric import TopkMetric
 
-from recbole_popaware.evaluator import metrics
+from recbole_popaware.evaluator import metrics, yambda
 from recbole_popaware.evaluator.base import UserMeasure
 
 
 def register_measures() -> None:
     """Make our measures known to RecBole under their names; once is enough, more does no harm."""
-    smaller, needs, types, classes = register.cluster_info(metrics.__name__)
-    register.smaller_metrics.extend(set(smaller) - set(register.smaller_metrics))
-    register.metric_information.update(needs)
-    register.metric_types.update(types)
-    register.metrics_dict.update(classes)
+    for module in (metrics, yambda):
+        smaller, needs, types, classes = register.cluster_info(module.__name__)
+        register.smaller_metrics.extend(set(smaller) - set(register.smaller_metrics))
+        register.metric_information.update(needs)
+        register.metric_types.update(types)
+        register.metrics_dict.update(classes)
 
 
 class PopAwareEvaluator(recbole.evaluator.Evaluator):

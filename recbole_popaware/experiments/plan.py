@@ -12,6 +12,7 @@ from typing import Any
 from recbole_popaware import properties
 from recbole_popaware.errors import UsageError, did_you_mean, shown
 from recbole_popaware.safe_yaml import read_yaml
+from recbole_popaware.schema.checks import is_number
 
 FOLDER = properties.FOLDER / "experiments"
 # Names become folders.
@@ -51,6 +52,19 @@ class System:
 
 
 @dataclass(frozen=True)
+class Published:
+    """Results that others have published, to be shown beside those of the experiment.
+
+    Attributes:
+        source: Where, and of what.
+        rows: Values of each of their systems by measure, such as ``NDCG@10``.
+    """
+
+    source: str
+    rows: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
 class Plan:
     """What an experiment file says."""
 
@@ -59,6 +73,7 @@ class Plan:
     systems: tuple[System, ...]
     settings: Mapping[str, Any]
     raw: RawSource | None = None
+    published: Published | None = None
 
     def pick(self, names: Sequence[str]) -> tuple[System, ...]:
         """Find systems by name, all of them if no name is given.
@@ -96,13 +111,14 @@ def read_plan(file: Path) -> Plan:
         content = read_yaml(file)
     except UsageError as error:
         raise UsageError(f"experiment file {error}") from error
-    content = _table(content, where, ("dataset", "systems"), ("name", "settings", "raw"))
+    content = _table(content, where, ("dataset", "systems"), ("name", "settings", "raw", "published"))
     return Plan(
         name=_name(content.get("name", file.stem), f"{where}: name"),
         dataset=_name(content["dataset"], f"{where}: dataset"),
         systems=_systems(content["systems"], where),
         settings=_settings(content.get("settings"), where),
         raw=_raw(content.get("raw"), where),
+        published=_published(content.get("published"), where),
     )
 
 
@@ -142,6 +158,21 @@ def _raw(content: Any, where: str) -> RawSource | None:
     arguments = tuple(_word(option, f"{where}: raw: an option") for option in options)
     get, source = (_word(content[key], f"{where}: raw: {key}") for key in ("get", "source"))
     return RawSource(get, source, arguments)
+
+
+def _published(content: Any, where: str) -> Published | None:
+    if content is None:
+        return None
+    where = f"{where}: published"
+    content = _table(content, where, ("source", "rows"), ())
+    rows = content["rows"]
+    if not (isinstance(rows, dict) and all(isinstance(row, dict) for row in rows.values())):
+        raise UsageError(f"{where}: rows must be lines of the form `system: {{measure: value}}`")
+    for value in (value for row in rows.values() for value in row.values()):
+        if not is_number(value):
+            raise UsageError(f"{where}: a value is [{shown(value)}], but must be a number")
+    values = {str(name): {str(m): float(x) for m, x in row.items()} for name, row in rows.items()}
+    return Published(_word(content["source"], f"{where}: source"), values)
 
 
 def _settings(content: Any, where: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recbole_popaware.data.dataset import needs_times
 from recbole_popaware.data.reader import check_types, explained, read_columns, read_header
 from recbole_popaware.errors import UsageError
 from recbole_popaware.plays.history import PlayHistory
@@ -75,8 +76,8 @@ def read_histories(file: str | os.PathLike[str], dataset: Any) -> tuple[PlayHist
         keep &= ~applies
     users, items, times = users[keep], items[keep], frame[dataset.time_field].to_numpy()[keep]
     order = np.lexsort((times, users))
-    in_hours = dataset.config["pps_age"] == "hours"
-    history = PlayHistory.from_sorted(users[order], items[order], times[order], len(names), in_hours)
+    keep_times = needs_times(dataset.config)
+    history = PlayHistory.from_sorted(users[order], items[order], times[order], len(names), keep_times)
     return history, Listeners(names, everybody[everybody > 0])
 
 

@@ -44,6 +44,9 @@ def _check_split(split: Any) -> None:
         if value not in HELD_OUT:
             raise UsageError(f"LS is [{shown(value)}], but must be one of {', '.join(HELD_OUT)}")
         return
+    if kind == "GTS" and isinstance(value, Mapping):
+        _check_times(value)
+        return
     if not (isinstance(value, (list, tuple)) and len(value) == 3 and all(map(is_number, value))):
         raise UsageError(
             f"{kind} is [{shown(value)}], but must be three shares: of training, validation and test"
@@ -55,6 +58,16 @@ def _check_split(split: Any) -> None:
         )
     if kind == "GTS" and abs(sum(value) - 1) > 1e-6:
         raise UsageError(f"GTS is {list(value)}, but its shares must sum to 1")
+
+
+def _check_times(times: Mapping[str, Any]) -> None:
+    lengths = [times.get(key, 0) for key in ("valid", "gap")]
+    known = times.keys() <= {"test", "valid", "gap"} and is_number(times.get("test"))
+    if not (known and all(is_number(length) and length >= 0 for length in lengths)):
+        raise UsageError(
+            f"GTS is {shown(dict(times))}, but times must be test, from when on plays are tested, and maybe "
+            f"valid and gap, seconds of at least 0, such as {{test: 25913600, valid: 86400, gap: 1800}}"
+        )
 
 
 def _check_order(order: Any) -> None:

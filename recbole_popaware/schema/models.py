@@ -32,9 +32,10 @@ from recbole_popaware.schema.checks import (
 
 TRAIN_TARGETS = ("all", "next")
 TRAIN_WINDOWS = ("all", "one")
-PROTOCOLS = ("corrected", "paper")
+PROTOCOLS = ("corrected", "paper", "yambda")
 ACTIVATIONS = ("gelu", "relu", "swish", "tanh", "sigmoid")
 
+_FIELDS = ("HISTORY_END", "NEXT_ITEMS", "TARGET_ITEMS", "TARGET_GAINS", "TARGET_PLAYS")
 _SHARE = number(0, below=1)
 # float32 can represent the least, and its logarithm.
 _EPSILON = Check(number(1e-30, 1e6).accepts, "a number above 0, from 1e-30 to 1e6")
@@ -84,6 +85,16 @@ OURS: dict[str, Check] = {
     "history_window": optional(whole(1)),
     "equal_counts": one_of(("newest", "oldest")),
     "popular_rest": SWITCH,
+    "decay_hours": number(most=1e9, above=0),
+    "basket_plays": whole(1),
+    "basket_groups": whole(1),
+    "within_decay": number(0, 1),
+    "group_decay": number(0, 1),
+    "own_share": number(0, 1),
+    "n_neighbours": whole(1),
+    "recent_baskets": optional(whole(1)),
+    "locality": number(0, 1000),
+    "asymmetry": number(0, 1),
     "window_fields": NAMES,
     "training_seconds": optional(number(most=1e9, above=0)),
     "resume_from": optional(PATH),
@@ -98,7 +109,7 @@ OURS: dict[str, Check] = {
     "mask_history": SWITCH,
     "save_per_user": SWITCH,
     "novelty_epsilon": _EPSILON,
-    **{f"{field}_FIELD": NAME for field in ("HISTORY_END", "NEXT_ITEMS", "TARGET_ITEMS", "TARGET_GAINS")},
+    **{f"{field}_FIELD": NAME for field in _FIELDS},
 }
 
 

@@ -15,7 +15,7 @@ from recbole_popaware.schema.recbole import PROCESS
 _FIELDS = (
     *("USER_ID_FIELD", "ITEM_ID_FIELD", "TIME_FIELD", "RATING_FIELD", "ITEM_LIST_LENGTH_FIELD"),
     *("HISTORY_END_FIELD", "NEXT_ITEMS_FIELD", "TARGET_ITEMS_FIELD", "TARGET_GAINS_FIELD"),
-    *("POSITION_FIELD", "LABEL_FIELD"),
+    *("TARGET_PLAYS_FIELD", "POSITION_FIELD", "LABEL_FIELD"),
 )
 _TRANSFORM_NEEDS = {"mask_itemseq": "mask_ratio", "crop_itemseq": "eta", "reorder_itemseq": "beta"}
 

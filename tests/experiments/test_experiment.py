@@ -165,8 +165,8 @@ def test_the_report_holds_every_system_and_all_pictures(done):
     plots = sorted(file.read_bytes() for file in (done[0] / "out" / "plots").glob("*.png"))
     names = {file.stem for file in (done[0] / "out" / "plots").glob("*.png")}
     assert names == {
-        *("accuracy", "over_k", "repeat_explore", "repeat_bias"),
-        *("curves", "gain_by_repeats", "gain_by_length"),
+        *("accuracy", "over_k", "repeat_explore", "repeat_explore_map", "repeat_bias"),
+        *("curves", "accuracy_by_time", "gain_by_repeats", "gain_by_length"),
     }
     shown = sorted(base64.b64decode(image["src"].partition("base64,")[2]) for image in page.images)
     assert shown == plots

@@ -8,7 +8,7 @@ from recbole_popaware.errors import UsageError
 from recbole_popaware.experiments.plan import FOLDER, RawSource, find_plan, read_plan
 
 SHIPPED = sorted([*FOLDER.glob("*.yaml"), *(ROOT / "benchmarks" / "experiments").glob("*.yaml")])
-OF_THE_PAPER = [file for file in SHIPPED if not file.stem.startswith("backbones-")]
+OF_THE_PAPER = [file for file in SHIPPED if not file.stem.startswith(("backbones-", "yambda-"))]
 PAPER = [
     *("MostPop", "PersonalizedMostPop", "BERT4Rec", "PopBERT4Rec"),
     *("SASRec", "PopSASRec", "gSASRec", "PopGSASRec"),
@@ -45,9 +45,21 @@ def test_every_shipped_experiment_has_the_paper_s_systems(file):
     assert plan.dataset == "demo" or plan.raw is not None
 
 
+def test_the_experiment_on_yambda_has_published_rows_beside_it():
+    plan = read_plan(FOLDER / "yambda-50m.yaml")
+    assert {"MostPop", "DecayPop", "PersonalizedMostPop", "ItemKNN", "PopSASRec"} <= {
+        s.name for s in plan.systems
+    }
+    assert plan.published is not None
+    assert plan.published.rows["ItemKNN"] == {"YambdaNDCG@10": 0.0781, "YambdaNDCG@100": 0.0934}
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
+        ({"published": {"rows": {}}}, "lacks the key [source]"),
+        ({"published": {"source": "x", "rows": {"A": 0.1}}}, "of the form `system: {measure: value}`"),
+        ({"published": {"source": "x", "rows": {"A": {"NDCG@10": "much"}}}}, "[much], but must be a number"),
         ({"systems": None}, "lacks the key [systems]"),
         ({"systems": []}, "at least one system"),
         ({"systems": [{"name": "A"}]}, "lacks the key [model]"),
@@ -80,7 +92,7 @@ def test_what_is_no_experiment_is_refused(tmp_path, text):
 def test_plans_are_found_by_path_and_by_name(tmp_path):
     assert find_plan(str(write(tmp_path))) == tmp_path / "mine.yaml"
     assert find_plan("demo") == FOLDER / "demo.yaml"
-    with pytest.raises(UsageError, match="demo, lastfm-1k, yandex-music"):
+    with pytest.raises(UsageError, match="demo, lastfm-1k, yambda-50m, yandex-music"):
         find_plan("gone")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from recbole_popaware.experiments.report.results import Results
 
 
@@ -34,9 +37,15 @@ def names(results: Results) -> str:
 def protocol(results: Results) -> str:
     """The protocol in a line, such as ``split GTS 0.8 : 0.1 : 0.1, best epoch by NDCG@10``."""
     split = results.protocol.eval_args.get("split") or {}
-    shares = [
-        f"split {kind} {part if isinstance(part, str) else ' : '.join(map(str, part))}"
-        for kind, part in split.items()
-    ]
+    shares = [f"split {kind} {_how(part)}" for kind, part in split.items()]
     preset = [f"protocol {results.protocol.preset}"] if results.protocol.preset else []
-    return ", ".join([*preset, *shares, f"best epoch by {results.protocol.main}"])
+    validates = not any(isinstance(part, Mapping) and not part.get("valid") for part in split.values())
+    epoch = "best epoch by" if validates else "last epoch, main measure"
+    return ", ".join([*preset, *shares, f"{epoch} {results.protocol.main}"])
+
+
+def _how(part: Any) -> str:
+    """A split's shares, times or name, such as ``0.8 : 0.1 : 0.1`` or ``test 25913600, gap 1800``."""
+    if isinstance(part, Mapping):
+        return ", ".join(f"{name} {number}" for name, number in part.items())
+    return part if isinstance(part, str) else " : ".join(map(str, part))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from recbole_popaware.experiments.report import charts, gain_charts
+from recbole_popaware.experiments.report import charts, gain_charts, maps
 from recbole_popaware.experiments.report.results import Results
 from recbole_popaware.files import replacing
 
@@ -70,6 +70,15 @@ PLOTS = (
         ("RepeatRecall", "ExploreRecall"),
     ),
     _Plot(
+        "repeat_explore_map",
+        "Known items against new items",
+        maps.repeat_explore_map,
+        "Map of all systems by recall of known items and recall of new items",
+        "Each system is a point: further right, more of the items that users play again are recommended; "
+        "further up, more of the items that are new to them. Lines join a base (hollow) and its variants. "
+        "The axes need not begin at 0.",
+    ),
+    _Plot(
         "repeat_bias",
         "Repeat bias",
         charts.repeat_bias,
@@ -85,6 +94,15 @@ PLOTS = (
         "Line chart of {main} on the validation part over epochs",
         "The point is the best epoch, whose weights are tested. Horizontal lines are systems that have "
         "nothing to learn. Still improving: the last epoch was the best.",
+    ),
+    _Plot(
+        "accuracy_by_time",
+        "Accuracy against training time",
+        maps.accuracy_by_time,
+        "Map of all systems by seconds of training and {main}",
+        "Further up is better, further left is faster. Systems that have nothing to learn are at the left; "
+        "the table of costs has what their evaluation takes. Compare seconds within one experiment only. "
+        "Lines join a base (hollow) and its variants.",
     ),
     _Plot(
         "gain_by_repeats",

@@ -20,7 +20,14 @@ from recbole_popaware.experiments.store import RunStore
 DESCRIPTIVE = frozenset(
     (
         *("repeatshare", "repeatbias", "personalnovelty"),
-        *("averagepopularity", "itemcoverage", "shannonentropy", "giniindex", "tailpercentage"),
+        *(
+            "averagepopularity",
+            "itemcoverage",
+            "yambdacoverage",
+            "shannonentropy",
+            "giniindex",
+            "tailpercentage",
+        ),
     )
 )
 

@@ -105,7 +105,24 @@ def relative_gain(base: float, variant: float) -> str:
 def _measures(results: Results, heading: str, columns: Sequence[str]) -> Table:
     cells = [_column(results, column) for column in columns]
     rows = [[Cell(result.name), *row] for result, row in zip(results.systems, zip(*cells))]
-    return Table(heading, ["system", *columns], rows)
+    published, note = _published(results, columns)
+    return Table(heading, ["system", *columns], [*rows, *published], note=note)
+
+
+def _published(results: Results, columns: Sequence[str]) -> tuple[list[list[Cell]], str]:
+    """Rows of results that others have published, and a note on them; nothing if they have none of these."""
+    published = results.plan.published
+    if published is None:
+        return [], ""
+    rows = [
+        [
+            Cell(f"{name} (published)"),
+            *(Cell(f"{row[column]:.4f}" if column in row else "-") for column in columns),
+        ]
+        for name, row in published.rows.items()
+        if row.keys() & set(columns)
+    ]
+    return rows, f"Published: {published.source}; not run here, and not marked." if rows else ""
 
 
 def _column(results: Results, measure: str) -> list[Cell]:

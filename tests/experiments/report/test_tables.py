@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from recbole_popaware.experiments.plan import Plan, System
+from recbole_popaware.experiments.plan import Plan, Published, System
 from recbole_popaware.experiments.report import charts, gain_charts
 from recbole_popaware.experiments.report.comparisons import (
     Comparison,
@@ -167,6 +167,16 @@ def test_results_are_a_frame_of_means(three):
     assert results_of().means().empty
 
 
+def test_published_rows_follow_and_are_not_marked(three):
+    published = Published("arXiv 1, log X", {"A": {"NDCG@10": 0.9}, "E": {"Recall@10": 0.5}})
+    table, *others = all_tables(replace(three, plan=replace(three.plan, published=published)))
+    assert [cell.text for cell in table.rows[-1]] == ["A (published)", "-", "0.9000"]
+    assert not any(cell.mark for cell in table.rows[-1])
+    assert len(table.rows) == 4
+    assert table.note == "Published: arXiv 1, log X; not run here, and not marked."
+    assert not any("published" in other.markdown() for other in others)
+
+
 def test_one_list_length_makes_one_table_of_all_measures(three):
     protocol = Protocol(Path("x"), "corrected", ("NDCG", "RepeatBias"), (10,), "NDCG@10", {})
     tables = all_tables(replace(three, protocol=protocol))
@@ -268,3 +278,16 @@ def test_the_summary_of_nothing():
 def test_systems_that_have_not_finished_are_counted(three):
     half = replace(three, systems=three.systems[:1])
     assert as_markdown(half, []).startswith("# toy: 1 of 3 systems on toy")
+
+
+@pytest.mark.parametrize(
+    ("split", "text"),
+    [
+        ({"test": 9, "valid": 2, "gap": 1}, "split GTS test 9, valid 2, gap 1, best epoch by NDCG@10"),
+        ({"test": 9, "gap": 1}, "split GTS test 9, gap 1, last epoch, main measure NDCG@10"),
+        ([0.8, 0.1, 0.1], "split GTS 0.8 : 0.1 : 0.1, best epoch by NDCG@10"),
+    ],
+)
+def test_the_title_says_how_the_log_was_split(three, split, text):
+    protocol = replace(PROTOCOL, eval_args={"split": {"GTS": split}})
+    assert title(replace(three, protocol=protocol)).endswith(f"on toy, protocol corrected, {text}")
