@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -123,3 +125,18 @@ def _number_categories(columns: list[pd.Series]) -> tuple[list[Any], np.ndarray]
 def _padded(tokens: Iterable[str]) -> np.ndarray:
     # NumPy's own text would give every token the room of the longest, and cut zero bytes off its end.
     return np.array(["[PAD]", *tokens], dtype=object)
+
+
+@contextmanager
+def lengths_of_values() -> Iterator[None]:
+    """Let RecBole, while it loads data, measure the sequences of a column with ``Series.agg(len)``.
+
+    pandas 3 applies ``len`` to the column itself, which makes one number of them.
+    """
+    aggregate = pd.Series.agg
+
+    def lengths(column: pd.Series, func: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return column.map(len) if func is len else aggregate(column, func, *args, **kwargs)
+
+    with patch.object(pd.Series, "agg", lengths):
+        yield

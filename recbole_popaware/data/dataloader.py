@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from recbole.data.dataloader import FullSortEvalDataLoader, TrainDataLoader
+from recbole.data.dataloader import FullSortEvalDataLoader, KnowledgeBasedDataLoader, TrainDataLoader
 from recbole.data.interaction import Interaction
 from torch import Tensor
 
@@ -107,3 +107,16 @@ class MultiTargetEvalDataLoader(FullSortEvalDataLoader):
         users, ends = interaction[self.uid_field], interaction[self.config["HISTORY_END_FIELD"]]
         rows, positions = self._dataset.history.before(users, ends)
         return rows, self._dataset.history.items[positions]
+
+
+class KnowledgeTrainDataLoader(KnowledgeBasedDataLoader):
+    """Plays and triples; differs from stock in that it has what RecBole's other loaders have.
+
+    Both kinds of rows are drawn by one generator of random numbers, so that one state restores it.
+    """
+
+    def __init__(self, config: Any, dataset: Any, sampler: Any, kg_sampler: Any, shuffle: bool = False) -> None:
+        super().__init__(config, dataset, sampler, kg_sampler, shuffle)
+        self.dataset, self.generator = dataset, self.general_dataloader.generator
+        self.sample_size = self.general_dataloader.sample_size
+        self.kg_dataloader.generator = self.kg_dataloader.sampler.generator = self.generator
