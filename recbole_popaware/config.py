@@ -10,18 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import recbole.config
-from recbole.evaluator.register import metrics_dict
-from recbole.utils import EvaluatorType, ModelType
+from recbole.utils import InputType, ModelType
 
 from recbole_popaware import compat, properties, schema
 from recbole_popaware.distributed import join_group
 from recbole_popaware.errors import UsageError, did_you_mean, shown
-from recbole_popaware.evaluator.base import UserMeasure
 from recbole_popaware.evaluator.evaluator import register_measures
 from recbole_popaware.literals import parse_literal, plain
 from recbole_popaware.model.losses import LOSS_TYPES
 from recbole_popaware.model.popularity_aware import PopularityAware
 from recbole_popaware.safe_yaml import PlainLoader, read_properties
+from recbole_popaware.schema.measures import check_measures, check_value_measures
 from recbole_popaware.schema.rules import check_processes
 from recbole_popaware.trust import PROCESS_PROPERTIES, keep_harmless, refuse_pickles
 from recbole_popaware.utils import get_model
@@ -200,28 +199,19 @@ class Config(recbole.config.Config):
             )
 
     def _set_default_parameters(self) -> None:
+        check_value_measures(self.final_config_dict)
         super()._set_default_parameters()
         final = self.final_config_dict
         final["show_progress"] = bool(final["show_progress"]) and sys.stderr.isatty()
-        self._check_measures(final)
+        self._check_pairs(final)
+        check_measures(final)
 
-    @staticmethod
-    def _check_measures(final: dict[str, Any]) -> None:
-        ranked, modes = final["eval_type"] == EvaluatorType.RANKING, set(final["eval_args"]["mode"].values())
-        name, _, k = final["valid_metric"].lower().partition("@")
-        lengths = list(map(str, final["topk"])) if ranked else [""]
-        if name not in {m.lower() for m in final["metrics"]} or k not in lengths:
-            of_lists = f" @ one of topk {final['topk']}" if ranked else ""
+    def _check_pairs(self, final: dict[str, Any]) -> None:
+        drawn = (final["train_neg_sample_args"] or {}).get("distribution")
+        if final["MODEL_INPUT_TYPE"] == InputType.PAIRWISE and drawn in (None, "none", "None"):
             raise UsageError(
-                f"valid_metric is [{final['valid_metric']}], but must be one of metrics "
-                f"{final['metrics']}{of_lists}"
-            )
-        if ranked and "labeled" in modes:
-            raise UsageError("mode labeled in eval_args is not for measures of ranked lists; say mode: full")
-        ours = [m for m in final["metrics"] if issubclass(metrics_dict[m.lower()], UserMeasure)]
-        if ours and modes != {"full"}:
-            raise UsageError(
-                f"{', '.join(ours)} need eval_args mode [full], where the whole catalogue is ranked"
+                f"{self.model} learns from pairs of a play and a drawn item, but train_neg_sample_args draw "
+                f"none; say train_neg_sample_args: {{distribution: uniform, sample_num: 1}}"
             )
 
     def _init_device(self) -> None:

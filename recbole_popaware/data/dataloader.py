@@ -115,7 +115,9 @@ class KnowledgeTrainDataLoader(KnowledgeBasedDataLoader):
     Both kinds of rows are drawn by one generator of random numbers, so that one state restores it.
     """
 
-    def __init__(self, config: Any, dataset: Any, sampler: Any, kg_sampler: Any, shuffle: bool = False) -> None:
+    def __init__(
+        self, config: Any, dataset: Any, sampler: Any, kg_sampler: Any, shuffle: bool = False
+    ) -> None:
         super().__init__(config, dataset, sampler, kg_sampler, shuffle)
         self.dataset, self.generator = dataset, self.general_dataloader.generator
         self.sample_size = self.general_dataloader.sample_size

@@ -1,4 +1,4 @@
-"""RecBole's data sets for models that are not sequential, or bring a class of their own, read by our reader."""
+"""RecBole's data sets, read by our reader: for models not sequential, or with a class of their own."""
 
 from __future__ import annotations
 
@@ -26,10 +26,14 @@ class KnowledgeFiles(AtomicFiles, KnowledgeBasedDataset):
         if source not in (FeatureSource.KG, "link"):
             return frame
         if frame is None:
-            raise UsageError(f"{self.config['model']} needs {filepath}, which load_col leaves out; say {_COLUMNS}")
+            raise UsageError(
+                f"{self.config['model']} needs {filepath}, which load_col leaves out; say {_COLUMNS}"
+            )
         complete = frame.dropna()
         if len(complete) < len(frame):
-            logger.warning("%s: %d rows with an empty field are left out", filepath, len(frame) - len(complete))
+            logger.warning(
+                "%s: %d rows with an empty field are left out", filepath, len(frame) - len(complete)
+            )
         return complete.reset_index(drop=True)
 
     def _filter_link(self) -> None:
@@ -39,15 +43,15 @@ class KnowledgeFiles(AtomicFiles, KnowledgeBasedDataset):
             self._log_left_out(before - len(self.inter_feat), "of items that no row of the .link file links")
 
 
-def stock_class(config: Any) -> type[Dataset]:
+def stock_class(config: Any) -> Any:
     """The class that RecBole uses for a model: one named after it, or that of its kind."""
-    own: type[Dataset] | None = getattr(recbole.data.dataset, config["model"] + "Dataset", None)
+    own = getattr(recbole.data.dataset, config["model"] + "Dataset", None)
     of_knowledge = config["MODEL_TYPE"] == ModelType.KNOWLEDGE
     return own or (KnowledgeBasedDataset if of_knowledge else Dataset)
 
 
 @functools.cache
-def reading_class(stock: type[Dataset]) -> type[Dataset]:
+def reading_class(stock: Any) -> type[Any]:
     """A class of RecBole's with :class:`~.atomic.AtomicFiles` before it."""
     base = KnowledgeFiles if issubclass(stock, KnowledgeBasedDataset) else AtomicFiles
     return type(stock.__name__, (base, stock), {})
@@ -66,7 +70,7 @@ def check_labels(config: Any, dataset: Any) -> None:
     trained = config["MODEL_TYPE"] == ModelType.CONTEXT
     if labeled or (trained and config["train_neg_sample_args"]["distribution"] == "none"):
         raise UsageError(
-            f"{config['model']} needs labels, but data set [{config['dataset']}] has no field [{label}]; make "
-            f"them of another field, such as threshold: {{rating: 3}}, or draw negatives with "
+            f"{config['model']} needs labels, but data set [{config['dataset']}] has no field [{label}]; "
+            f"make them of another field, such as threshold: {{rating: 3}}, or draw negatives with "
             f"train_neg_sample_args: {{distribution: uniform, sample_num: 1}} and mode: uni100 in eval_args"
         )

@@ -43,7 +43,7 @@ def create_dataset(config: Any) -> Any:
     return dataset
 
 
-def _dataset_class(config: Any) -> Any:
+def _dataset_class(config: Any) -> type[Any]:
     own_class = getattr(recbole.data.dataset, config["model"] + "Dataset", None)
     if config["MODEL_TYPE"] == ModelType.SEQUENTIAL and own_class is None:
         return HistoryDataset
