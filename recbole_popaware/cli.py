@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from recbole_popaware import __version__
@@ -177,10 +178,18 @@ def parse(argv: Sequence[str]) -> Arguments:
     parser.add_argument("--model", "-m", help="name of the model (required here or in a file)")
     parser.add_argument("--dataset", "-d", help="name of the data set (default: the demo data)")
     parser.add_argument("--config_files", nargs="+", default=(), help="property files (YAML), later ones win")
+    parser.add_argument(
+        "--lenient",
+        nargs="?",
+        const="True",
+        help="leave out rows with too few or too many columns, and count them",
+    )
     parser.add_argument("--version", action="version", version=__version__)
     processes, search = _add_process_options(parser), _add_search_options(parser)
     known, properties = parser.parse_known_args(argv)
     check_properties(properties)
+    if known.lenient is not None:
+        properties.append(f"--lenient={known.lenient}")
 
     def chosen(actions: Sequence[argparse.Action]) -> dict[str, Any]:
         values = {action.dest: getattr(known, action.dest) for action in actions}
@@ -189,12 +198,18 @@ def parse(argv: Sequence[str]) -> Arguments:
     return Arguments(
         model=known.model,
         dataset=known.dataset,
-        config_files=tuple(known.config_files),
+        config_files=tuple(_split_files(known.config_files)),
         properties=tuple(properties),
         processes=chosen(processes),
         params_file=known.params_file,
         search=chosen(search),
     )
+
+
+def _split_files(names: Sequence[str]) -> Iterator[str]:
+    """Names of files; one text with several names and spaces between, as RecBole takes it, is split."""
+    for name in names:
+        yield from [name] if Path(name).exists() else name.split()
 
 
 def _add_process_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:

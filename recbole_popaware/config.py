@@ -29,6 +29,8 @@ logger = getLogger(__name__)
 
 DEFAULT_DATASET = "demo"
 
+_STOCK = Path(recbole.config.__file__).parents[1] / "properties"
+
 # What RecBole raises for values that it cannot use.
 _REFUSALS = (ValueError, TypeError, KeyError, AttributeError, RuntimeError, NotImplementedError, OSError)
 
@@ -41,6 +43,7 @@ class Config(recbole.config.Config):
       models), ``model/MODEL.yaml``, ``dataset/DATASET.yaml``, and ``DATASET.yaml`` beside the atomic files.
     * Values on the command line and in ``config_dict`` are read as Python literals, never evaluated, and
       files as plain YAML (:mod:`.safe_yaml`); every value is checked (:mod:`.schema`).
+    * ``load_col`` is RecBole's where it has one for the data set, and ours otherwise.
     * What ``eval_args`` of a sequential model leave out is as in ``properties/overall.yaml``.
     * Progress bars show on terminals only.
     * ``train_neg_sample_args`` is empty by default where the loss is CE, so that it need not be said.
@@ -150,7 +153,9 @@ class Config(recbole.config.Config):
             Path(data_path, dataset, f"{dataset}.yaml"),
         ]
         sequential = model_class.type == ModelType.SEQUENTIAL
+        own_columns = self._columns_of_this_data()
         self._update_from([properties.FOLDER / "overall.yaml", of_model] if sequential else [of_model])
+        self.internal_config_dict.update(own_columns)
         self._defaults = dict(self.internal_config_dict)
         self._update_from(of_data)
         protocol = self.external_config_dict.get("protocol", self.internal_config_dict.get("protocol"))
@@ -158,6 +163,12 @@ class Config(recbole.config.Config):
         preset = properties.FOLDER / "protocol" / f"{protocol}.yaml"
         if preset.is_file():  # a preset yields to files about data, which may name it
             self._update_from([preset, *of_data])
+
+    def _columns_of_this_data(self) -> dict[str, Any]:
+        """``load_col`` if RecBole has one for this model and data set, such as features of ml-100k."""
+        columns = self.internal_config_dict["load_col"]
+        every = read_properties(_STOCK / "dataset" / "sample.yaml")["load_col"]
+        return {} if columns == every else {"load_col": columns}
 
     def _update_from(self, files: Sequence[Path]) -> None:
         for file in files:

@@ -21,6 +21,7 @@ from recbole_popaware import log as run_log
 from recbole_popaware import tensorboard
 from recbole_popaware.checkpoint import load_weights, read_checkpoint, read_settings
 from recbole_popaware.config import Config
+from recbole_popaware.data.dataset import windows_named
 from recbole_popaware.data.utils import SharedData, create_dataset, data_preparation
 from recbole_popaware.distributed import is_first
 from recbole_popaware.errors import UsageError
@@ -185,12 +186,13 @@ def train_prepared(
 def _train(prepared: Prepared, trainer: Any, on_epoch: Callable[[int, float], None] | None) -> Trained:
     """Train, and evaluate the weights of the best epoch."""
     config, started = prepared.config, perf_counter()
-    best_score, best_result = trainer.fit(
-        prepared.train_data,
-        prepared.valid_data,
-        show_progress=config["show_progress"],
-        callback_fn=on_epoch,
-    )
+    with windows_named(config["model"], prepared.train_data.dataset):
+        best_score, best_result = trainer.fit(
+            prepared.train_data,
+            prepared.valid_data,
+            show_progress=config["show_progress"],
+            callback_fn=on_epoch,
+        )
     fitted = perf_counter()
     test_result = trainer.evaluate(prepared.test_data, show_progress=config["show_progress"])
     result: RunResult = {

@@ -178,7 +178,7 @@ class AtomicFiles(Dataset):
             logger.warning("no column of %s is loaded", filepath)
             return None
         self._check_fields(path, {field: fields[field] for field in keep}, source)
-        frame = read_columns(path, fields, keep, separator, encoding)
+        frame = read_columns(path, fields, keep, separator, encoding, bool(self.config["lenient"]))
         if source == "link":  # pairs of two fields that other files describe
             return frame
         for field in keep:

@@ -43,8 +43,8 @@ class AtomicDataset(AtomicFiles, SequentialDataset):
         what = f"data set [{self.dataset_name}], split beforehand (benchmark_filename),"
         if field not in self.inter_feat or field not in self.alias["item_id"]:
             raise UsageError(
-                f"{what} needs a column [{field}:token_seq] of the items before that of a row, numbered as items are: "
-                f"say load_col: ~ and alias_of_item_id: [{field}]"
+                f"{what} needs a column [{field}:token_seq] of the items before that of a row, numbered as "
+                f"items are; say load_col: ~ and alias_of_item_id: [{field}]"
             )
         lengths = self.inter_feat[field].map(len)
         if not lengths.all():

@@ -23,6 +23,7 @@ from recbole_popaware.errors import UsageError
 DATA_PROPERTIES = (
     *("dataset", "data_path", "eval_args", "repeatable", "seed", "reproducibility", "encoding"),
     *("kept_users", "train_until", "valid_users", "targets", "mask_history", "window_fields"),
+    *("selected_features", "lenient"),
     *("hold_out_last", "popularity_until"),
     *("HISTORY_END_FIELD", "discretization", "numerical_features", "pps_age"),
 )

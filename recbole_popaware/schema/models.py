@@ -85,6 +85,7 @@ OURS: dict[str, Check] = {
     "equal_counts": one_of(("newest", "oldest")),
     "popular_rest": SWITCH,
     "window_fields": NAMES,
+    "lenient": SWITCH,
     "resume_from": optional(PATH),
     "tensorboard_dir": optional(PATH),
     "protocol": one_of(PROTOCOLS),
