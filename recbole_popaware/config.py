@@ -29,8 +29,6 @@ logger = getLogger(__name__)
 
 DEFAULT_DATASET = "demo"
 
-_STOCK = Path(recbole.config.__file__).parents[1] / "properties"
-
 # What RecBole raises for values that it cannot use.
 _REFUSALS = (ValueError, TypeError, KeyError, AttributeError, RuntimeError, NotImplementedError, OSError)
 
@@ -167,7 +165,7 @@ class Config(recbole.config.Config):
     def _columns_of_this_data(self) -> dict[str, Any]:
         """``load_col`` if RecBole has one for this model and data set, such as features of ml-100k."""
         columns = self.internal_config_dict["load_col"]
-        every = read_properties(_STOCK / "dataset" / "sample.yaml")["load_col"]
+        every = read_properties(properties.STOCK / "dataset" / "sample.yaml")["load_col"]
         return {} if columns == every else {"load_col": columns}
 
     def _update_from(self, files: Sequence[Path]) -> None:
