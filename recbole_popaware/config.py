@@ -217,7 +217,8 @@ class Config(recbole.config.Config):
 
     def _check_pairs(self, final: dict[str, Any]) -> None:
         drawn = (final["train_neg_sample_args"] or {}).get("distribution")
-        if final["MODEL_INPUT_TYPE"] == InputType.PAIRWISE and drawn in (None, "none", "None"):
+        pairs = final["MODEL_INPUT_TYPE"] == InputType.PAIRWISE and final.get("loss_type") != "CE"
+        if pairs and drawn in (None, "none", "None"):
             raise UsageError(
                 f"{self.model} learns from pairs of a play and a drawn item, but train_neg_sample_args draw "
                 f"none; say train_neg_sample_args: {{distribution: uniform, sample_num: 1}}"

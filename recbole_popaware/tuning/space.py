@@ -135,7 +135,7 @@ def make_space(values: Mapping[str, Any]) -> Space:
 
 def _dimension(name: str, value: Any) -> Dimension:
     if isinstance(value, (list, tuple)) and value:
-        return Dimension(name, "choice", tuple(value))
+        return Dimension(name, "choice", tuple(map(_nested, value)))
     try:
         if not isinstance(value, str):
             raise ValueError('say a list of values, or text such as "uniform 0,0.5"')
