@@ -29,6 +29,10 @@ logger = getLogger(__name__)
 
 DEFAULT_DATASET = "demo"
 
+_INTERVALS = tuple(
+    f"{kind}_num_interval" for kind in ("user_inter", "item_inter", "entity_kg", "relation_kg")
+)
+
 # What RecBole raises for values that it cannot use.
 _REFUSALS = (ValueError, TypeError, KeyError, AttributeError, RuntimeError, NotImplementedError, OSError)
 
@@ -128,6 +132,9 @@ class Config(recbole.config.Config):
         settings = self.external_config_dict
         if type(settings.get("dataset")) is int:  # a folder named 2019
             settings["dataset"] = str(settings["dataset"])
+        for name in _INTERVALS:  # [5,100] reads as a list
+            if isinstance(settings.get(name), list):
+                settings[name] = str(settings[name])
         schema.check_values(settings)
         check_processes(settings)
 

@@ -39,6 +39,8 @@ class KnowledgeFiles(AtomicFiles, KnowledgeBasedDataset):
     def _filter_link(self) -> None:
         before = len(self.inter_feat)
         super()._filter_link()
+        if self.kg_feat.empty or self.inter_feat.empty:  # stock looks before it filters by the graph
+            raise ValueError("no triple, or no play of an item that the graph has, is left")
         if len(self.inter_feat) < before:
             self._log_left_out(before - len(self.inter_feat), "of items that no row of the .link file links")
 
