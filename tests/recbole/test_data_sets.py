@@ -104,7 +104,8 @@ def test_rows_without_a_user_or_an_item_are_left_out(load, tmp_path):
 
 
 def test_tokens_are_numbered_by_first_appearance_and_together_with_their_aliases(load):
-    rows = "user_id:token item_id:token friend:token friends:token_seq\nua ia ub ub_uc\nub ib ud ua\nuc ia ua ~\n"
+    head = "user_id:token item_id:token friend:token friends:token_seq\n"
+    rows = head + "ua ia ub ub_uc\nub ib ud ua\nuc ia ua ~\n"
     alone = load({"inter": rows}, model="Pop")
     assert alone.inter_feat["friend"].tolist() == [1, 2, 3]
     assert list(alone.field2id_token["friends"]) == ["[PAD]", "ub", "uc", "ua"]
