@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
+from scipy import sparse
 
 from recbole_popaware.errors import UsageError
 
@@ -123,3 +126,20 @@ def _number_categories(columns: list[pd.Series]) -> tuple[list[Any], np.ndarray]
 def _padded(tokens: Iterable[str]) -> np.ndarray:
     # NumPy's own text would give every token the room of the longest, and cut zero bytes off its end.
     return np.array(["[PAD]", *tokens], dtype=object)
+
+
+@contextmanager
+def dok_updates() -> Iterator[None]:
+    """Let RecBole's graph models, while they are built, fill a ``dok_matrix`` from a dictionary.
+
+    LightGCN, NGCF and others call its ``_update``, which SciPy has removed.
+    """
+    if hasattr(sparse.dok_matrix, "_update"):
+        yield
+        return
+
+    def update(matrix: Any, entries: dict[tuple[int, int], float]) -> None:
+        matrix._dict.update(entries)  # unchecked, as it was: item by item would take minutes
+
+    with patch.object(sparse.dok_matrix, "_update", update, create=True):
+        yield
