@@ -44,6 +44,11 @@ def import_recbole() -> None:
         raise
 
 
+def missing_package(model: str, error: ModuleNotFoundError) -> UsageError:
+    """Say which package a model of RecBole's imports when it is built or trained, such as NCL's faiss."""
+    return UsageError(f"{model} needs the package [{error.name}], which is not installed")
+
+
 def restore_numpy_aliases() -> None:
     """Define the three NumPy names that RecBole's ``Config`` reads and NumPy 2 removed (issue #2215)."""
     for alias, scalar in (

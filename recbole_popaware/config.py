@@ -42,14 +42,16 @@ class Config(recbole.config.Config):
     """RecBole's ``Config``; differs from stock in what follows.
 
     * ``model`` may name one of our models, and ``dataset`` defaults to the demo data.
-    * After RecBole's property files come ours: ``overall.yaml`` (sequential models; of general ones only what
-      RecBole has no default for) and ``protocol/PROTOCOL.yaml``, ``model/MODEL.yaml``, ``dataset/DATASET.yaml``, and ``DATASET.yaml`` beside the atomic files.
+    * After RecBole's property files come ours: ``overall.yaml`` (of general models only what RecBole has no
+      default for) and ``protocol/PROTOCOL.yaml``, ``model/MODEL.yaml``, ``dataset/DATASET.yaml``, and
+      ``DATASET.yaml`` beside the atomic files.
     * Values on the command line and in ``config_dict`` are read as Python literals, never evaluated, and
       files as plain YAML (:mod:`.safe_yaml`); every value is checked (:mod:`.schema`).
     * What ``eval_args`` of a sequential model leave out is as in ``properties/overall.yaml``; so are all
       defaults of evaluation for general models under GTS, and under leave-one-out by time.
     * Progress bars show on terminals only.
-    * ``train_neg_sample_args`` is empty by default where the loss is CE, so that it need not be said.
+    * ``train_neg_sample_args`` is empty by default where negatives would be refused (the loss is CE) or
+      counted as plays (general models that learn nothing), so that it need not be said.
 
     Args:
         model: Model name or class.
@@ -173,7 +175,7 @@ class Config(recbole.config.Config):
             self._share_protocol(ours, of_files)
 
     def _share_protocol(self, ours: dict[str, Any], of_files: dict[str, Any]) -> None:
-        """Evaluate a general model by the defaults of sequential ones, if it runs under one of their splits."""
+        """Evaluate a general model as sequential ones by default are, if it runs under a split of theirs."""
         self._shares_protocol = ranks_later_plays({**self.internal_config_dict, **self.external_config_dict})
         if self._shares_protocol:
             shared = {name: ours[name] for name in _SHARED if name in ours}
@@ -250,6 +252,10 @@ class Config(recbole.config.Config):
         if ranked and "labeled" in modes:
             raise UsageError("mode labeled in eval_args is not for measures of ranked lists; say mode: full")
         ours = [m for m in final["metrics"] if issubclass(metrics_dict[m.lower()], UserMeasure)]
+        if ours and final["MODEL_TYPE"] in GENERAL_TYPES and not ranks_later_plays(final):
+            raise UsageError(
+                f"{', '.join(ours)} need eval_args with split GTS, or LS and order: TO, for {final['model']}"
+            )
         if ours and modes != {"full"}:
             raise UsageError(
                 f"{', '.join(ours)} need eval_args mode [full], where the whole catalogue is ranked"

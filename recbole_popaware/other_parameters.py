@@ -66,7 +66,7 @@ def _restore(name: str, value: Any, now: Any) -> Any:
 
 
 def _sparse(name: str, value: Any, now: Any) -> Any:
-    """A matrix of the class, shape and type of ``now``; its indices are checked, as SciPy's code trusts them."""
+    """A matrix of the class, shape and type of ``now``, its indices checked, which SciPy would trust."""
     if not (isinstance(value, dict) and all(isinstance(value.get(part), Tensor) for part in _PARTS)):
         raise ValueError(f"[{name}] is no sparse matrix")
     data, indices, indptr = (value[part].cpu().numpy() for part in _PARTS)

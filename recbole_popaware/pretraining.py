@@ -37,7 +37,7 @@ class PretrainAdapter(TrainerAdapter):
     def pretrain(self, train_data: Any, verbose: bool = True, show_progress: bool = False) -> Any:
         """Train without validation, saving as it goes; see stock."""
         self.eval_collector.data_collect(train_data)
-        result = super().pretrain(train_data, verbose, show_progress)  # type: ignore[misc]  # the trainer's
+        result = super().pretrain(train_data, verbose, show_progress)
         names = self.config["model"], self.config["dataset"], self.epochs
         last = Path(self.config["checkpoint_dir"], "-".join(map(str, names)) + ".pth")
         if self.epochs % self.config["save_step"] or self.saved_model_file != str(last):

@@ -20,7 +20,7 @@ from recbole.utils import init_seed
 from recbole_popaware import log as run_log
 from recbole_popaware import tensorboard
 from recbole_popaware.checkpoint import load_weights, read_checkpoint, read_settings
-from recbole_popaware.compat import dok_updates
+from recbole_popaware.compat import dok_updates, missing_package
 from recbole_popaware.config import Config
 from recbole_popaware.data.utils import SharedData, create_dataset, data_preparation
 from recbole_popaware.distributed import is_first
@@ -243,6 +243,8 @@ def prepare(config: Config, shared: SharedData | None = None) -> Prepared:
     try:
         with no_pickles(), dok_updates():
             model = config.model_class(config, train_data.dataset).to(config["device"])
+    except ModuleNotFoundError as error:
+        raise missing_package(config["model"], error) from error
     except KeyError as error:
         raise UsageError(
             f"{config['model']} needs the field {error}, which data set [{config['dataset']}] does not load; "

@@ -20,6 +20,7 @@ from recbole_popaware.checkpoint import (
     write_checkpoint,
 )
 from recbole_popaware.collapse import CollapseWatch
+from recbole_popaware.compat import missing_package
 from recbole_popaware.curves import Sample, ValidationCurves, score_curves
 from recbole_popaware.distributed import DistributedTraining, is_first
 from recbole_popaware.errors import UsageError
@@ -27,8 +28,8 @@ from recbole_popaware.evaluator.collector import PopAwareCollector
 from recbole_popaware.evaluator.evaluator import PopAwareEvaluator
 from recbole_popaware.files import check_folder, one_line, unique_name
 from recbole_popaware.fusion import WeightTrials
-from recbole_popaware.other_parameters import other_parameters, stored
 from recbole_popaware.optimisation import ScheduledTraining, steps_of
+from recbole_popaware.other_parameters import other_parameters, stored
 from recbole_popaware.random_state import read_random_state, restore_random_state
 from recbole_popaware.tensorboard import no_stock_writer, open_writer
 from recbole_popaware.trust import keep_harmless
@@ -79,7 +80,10 @@ class TrainerAdapter(ScheduledTraining, DistributedTraining, recbole.trainer.Tra
             torch.autograd.set_detect_anomaly(False),
             one_line("training has to stop, a file is not written"),
         ):
-            return super().fit(train_data, *args, **kwargs)
+            try:
+                return super().fit(train_data, *args, **kwargs)
+            except ModuleNotFoundError as error:
+                raise missing_package(self.config["model"], error) from error
 
     def _valid_epoch(self, *args: Any, **kwargs: Any) -> Any:
         self._curves.start()

@@ -82,7 +82,7 @@ class TiledTrainDataLoader(TrainDataLoader):
 
 
 class MultiTargetEvalDataLoader(FullSortEvalDataLoader):
-    """Differs from stock in that a row has all its distinct targets with their gains, for all kinds of models.
+    """Differs from stock in that a row has all its distinct targets with their gains, for any kind of model.
 
     A batch is ``(interaction, history_index, positive_u, positive_i)`` as RecBole's trainer expects it.
     The interaction also holds the fields that ``TARGET_ITEMS_FIELD`` and ``TARGET_GAINS_FIELD`` name:

@@ -51,6 +51,9 @@ class GeneralDataset(HistoryDataset):
         """Nothing: general models know users by their numbers."""
         return Interaction({})
 
+    def _aug_presets(self) -> None:
+        """Nothing: there are no list fields."""
+
     def _rows_and_first_plays(self) -> Interaction:
         rows: Interaction = self.inter_feat  # which have the first plays already
         return rows
