@@ -122,21 +122,21 @@ def _config(plan: Plan, system: System, settings: dict[str, Any]) -> Config:
         config = Config(system.model, plan.dataset, config_dict=settings, argv=())
     except UsageError as error:
         raise UsageError(f"system [{system.name}]: {error}") from error
+    if config["eval_args"]["mode"] != {"valid": "full", "test": "full"}:
+        raise UsageError(
+            f"system [{system.name}]: mode is {config['eval_args']['mode']}, but an experiment ranks the "
+            f"whole catalogue: say mode: full"
+        )
     if config["MODEL_TYPE"] in GENERAL_TYPES and not ranks_later_plays(config):
         raise UsageError(
             f"system [{system.name}]: RecBole's defaults for {system.model} split plays at random and hide "
-            f"those of training, unlike sequential models'; say eval_args with split: {{GTS: [0.8, 0.1, 0.1]}}, or "
-            f"with split: {{LS: valid_and_test}} and order: TO, in the settings that all share"
+            "those of training, unlike those for sequential models; say in the shared settings eval_args with "
+            "split: {GTS: [0.8, 0.1, 0.1]}, or with split: {LS: valid_and_test} and order: TO"
         )
     if is_pretraining(config):
         raise UsageError(
             f"system [{system.name}]: train_stage [{config['train_stage']}] ends without a validation; "
             f"pretrain by itself, and say train_stage: finetune and pre_model_path here"
-        )
-    if config["eval_args"]["mode"] != {"valid": "full", "test": "full"}:
-        raise UsageError(
-            f"system [{system.name}]: mode is {config['eval_args']['mode']}, but an experiment ranks the "
-            f"whole catalogue: say mode: full"
         )
     return config
 
