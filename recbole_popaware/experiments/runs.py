@@ -130,8 +130,8 @@ def _config(plan: Plan, system: System, settings: dict[str, Any]) -> Config:
     if config["MODEL_TYPE"] in GENERAL_TYPES and not ranks_later_plays(config):
         raise UsageError(
             f"system [{system.name}]: RecBole's defaults for {system.model} split plays at random and hide "
-            "those of training, unlike those for sequential models; say in the shared settings eval_args with "
-            "split: {GTS: [0.8, 0.1, 0.1]}, or with split: {LS: valid_and_test} and order: TO"
+            f"those of training, unlike those for sequential models; say for all systems eval_args with "
+            f"split: {{GTS: [0.8, 0.1, 0.1]}}, or with split: {{LS: valid_and_test}} and order: TO"
         )
     if is_pretraining(config):
         raise UsageError(
