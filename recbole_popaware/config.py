@@ -20,6 +20,7 @@ from recbole_popaware.literals import parse_literal, plain
 from recbole_popaware.model.losses import LOSS_TYPES
 from recbole_popaware.model.popularity_aware import PopularityAware
 from recbole_popaware.safe_yaml import PlainLoader, read_properties
+from recbole_popaware.schema.eval_args import GENERAL_TYPES, ranks_later_plays
 from recbole_popaware.schema.measures import check_measures, check_value_measures
 from recbole_popaware.schema.rules import check_processes
 from recbole_popaware.trust import PROCESS_PROPERTIES, keep_harmless, refuse_pickles
@@ -32,6 +33,8 @@ DEFAULT_DATASET = "demo"
 _INTERVALS = tuple(
     f"{kind}_num_interval" for kind in ("user_inter", "item_inter", "entity_kg", "relation_kg")
 )
+# What general models share with sequential ones, under the splits of those, unless somebody says otherwise.
+_SHARED = ("load_col", "eval_args", "metrics", "topk", "valid_metric", "eval_batch_size")
 
 # What RecBole raises for values that it cannot use.
 _REFUSALS = (ValueError, TypeError, KeyError, AttributeError, RuntimeError, NotImplementedError, OSError)
@@ -41,14 +44,17 @@ class Config(recbole.config.Config):
     """RecBole's ``Config``; differs from stock in what follows.
 
     * ``model`` may name one of our models, and ``dataset`` defaults to the demo data.
-    * After RecBole's property files come ours: ``overall.yaml`` and ``protocol/PROTOCOL.yaml`` (sequential
-      models), ``model/MODEL.yaml``, ``dataset/DATASET.yaml``, and ``DATASET.yaml`` beside the atomic files.
+    * After RecBole's property files come ours: ``overall.yaml`` (of general models only what RecBole has no
+      default for) and ``protocol/PROTOCOL.yaml``, ``model/MODEL.yaml``, ``dataset/DATASET.yaml``, and
+      ``DATASET.yaml`` beside the atomic files.
     * Values on the command line and in ``config_dict`` are read as Python literals, never evaluated, and
       files as plain YAML (:mod:`.safe_yaml`); every value is checked (:mod:`.schema`).
     * ``load_col`` is RecBole's where it has one for the data set, and ours otherwise.
-    * What ``eval_args`` of a sequential model leave out is as in ``properties/overall.yaml``.
+    * What ``eval_args`` of a sequential model leave out is as in ``properties/overall.yaml``; so are all
+      defaults of evaluation for general models under GTS, and under leave-one-out by time.
     * Progress bars show on terminals only.
-    * ``train_neg_sample_args`` is empty by default where the loss is CE, so that it need not be said.
+    * ``train_neg_sample_args`` is empty by default where negatives would be refused (the loss is CE) or
+      counted as plays (general models that learn nothing), so that it need not be said.
 
     Args:
         model: Model name or class.
@@ -157,17 +163,24 @@ class Config(recbole.config.Config):
             properties.FOLDER / "dataset" / f"{dataset}.yaml",
             Path(data_path, dataset, f"{dataset}.yaml"),
         ]
-        sequential = model_class.type == ModelType.SEQUENTIAL
         own_columns = self._columns_of_this_data()
-        self._update_from([properties.FOLDER / "overall.yaml", of_model] if sequential else [of_model])
+        ours = read_properties(properties.FOLDER / "overall.yaml")
+        if model_class.type == ModelType.SEQUENTIAL:
+            self.internal_config_dict.update(ours)
+        elif model_class.type in GENERAL_TYPES:  # whose defaults stay RecBole's
+            self.internal_config_dict = {**ours, **self.internal_config_dict}
+        self._update_from([of_model])
         self.internal_config_dict.update(own_columns)
         self._defaults = dict(self.internal_config_dict)
-        self._update_from(of_data)
+        of_files = self._update_from(of_data)
         protocol = self.external_config_dict.get("protocol", self.internal_config_dict.get("protocol"))
         schema.check_values({"protocol": protocol} if protocol is not None else {})
         preset = properties.FOLDER / "protocol" / f"{protocol}.yaml"
         if preset.is_file():  # a preset yields to files about data, which may name it
-            self._update_from([preset, *of_data])
+            of_files = self._update_from([preset, *of_data])
+        self._shares_protocol = model_class.type == ModelType.SEQUENTIAL
+        if model_class.type in GENERAL_TYPES:
+            self._share_protocol(ours, of_files)
 
     def _columns_of_this_data(self) -> dict[str, Any]:
         """``load_col`` if RecBole has one for this model and data set, such as features of ml-100k."""
@@ -175,21 +188,34 @@ class Config(recbole.config.Config):
         every = read_properties(properties.STOCK / "dataset" / "sample.yaml")["load_col"]
         return {} if columns == every else {"load_col": columns}
 
-    def _update_from(self, files: Sequence[Path]) -> None:
+    def _share_protocol(self, ours: dict[str, Any], of_files: dict[str, Any]) -> None:
+        """Evaluate a general model as sequential ones by default are, if it runs under a split of theirs."""
+        self._shares_protocol = ranks_later_plays({**self.internal_config_dict, **self.external_config_dict})
+        if self._shares_protocol:
+            shared = {name: ours[name] for name in _SHARED if name in ours}
+            self._defaults.update(shared)
+            self.internal_config_dict.update({k: v for k, v in shared.items() if k not in of_files})
+
+    def _update_from(self, files: Sequence[Path]) -> dict[str, Any]:
+        """Take properties from those of the files that are there, and return them."""
+        taken: dict[str, Any] = {}
         for file in files:
             if file.is_file():
                 before = dict(self.internal_config_dict)
                 loaded = self._update_internal_config_dict(file) or {}
                 if properties.FOLDER not in file.parents:  # it came with the data
-                    self.internal_config_dict = {**before, **keep_harmless(loaded, file)}
+                    loaded = keep_harmless(loaded, file)
+                    self.internal_config_dict = {**before, **loaded}
+                taken.update(loaded)
+        return taken
 
     def _get_final_config_dict(self) -> dict[str, Any]:
         final: dict[str, Any] = super()._get_final_config_dict()
         self._warn_of_unknown_names(final)
-        if final["MODEL_TYPE"] == ModelType.SEQUENTIAL and isinstance(final["eval_args"], dict):
+        if self._shares_protocol and isinstance(final["eval_args"], dict):
             final["eval_args"] = {**self._defaults["eval_args"], **final["eval_args"]}
         ours = issubclass(self.model_class, PopularityAware)
-        if ours or (final.get("loss_type") == "CE" and final["MODEL_TYPE"] == ModelType.SEQUENTIAL):
+        if ours or self._needs_no_negatives(final):
             final["train_neg_sample_args"] = self.external_config_dict.get("train_neg_sample_args")
         schema.check(final, self._defaults)
         self._check_training(final, ours)
@@ -198,6 +224,12 @@ class Config(recbole.config.Config):
         lasting = {k: v for k, v in {**final, **names}.items() if k not in PROCESS_PROPERTIES}
         self._settings = {k: _literal(v) for k, v in lasting.items() if _is_plain(v)}
         return final
+
+    def _needs_no_negatives(self, final: dict[str, Any]) -> bool:
+        """Whether negatives, drawn by RecBole's default, are refused, or counted as plays (by Pop)."""
+        if final["MODEL_TYPE"] == ModelType.SEQUENTIAL:
+            return final.get("loss_type") == "CE"
+        return self._shares_protocol and final["MODEL_TYPE"] == ModelType.TRADITIONAL
 
     def _check_training(self, final: dict[str, Any], ours: bool) -> None:
         accepted = LOSS_TYPES if ours else ("CE", "BPR")

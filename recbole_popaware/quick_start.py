@@ -20,6 +20,7 @@ from recbole.utils import init_seed
 from recbole_popaware import log as run_log
 from recbole_popaware import tensorboard
 from recbole_popaware.checkpoint import load_weights, read_checkpoint, read_settings
+from recbole_popaware.compat import dok_updates, missing_package
 from recbole_popaware.config import Config
 from recbole_popaware.data.dataset import windows_named
 from recbole_popaware.data.utils import SharedData, create_dataset, data_preparation
@@ -242,8 +243,10 @@ def prepare(config: Config, shared: SharedData | None = None) -> Prepared:
     check_memory(config, train_data.sample_size)
     init_seed((config["seed"] + config["local_rank"]) % 2**32, config["reproducibility"])
     try:
-        with no_pickles():
+        with no_pickles(), dok_updates():
             model = config.model_class(config, train_data.dataset).to(config["device"])
+    except ModuleNotFoundError as error:
+        raise missing_package(config["model"], error) from error
     except KeyError as error:
         raise UsageError(
             f"{config['model']} needs the field {error}, which data set [{config['dataset']}] does not load; "

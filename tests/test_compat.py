@@ -12,9 +12,11 @@ import pytest
 from helpers import ROOT
 from recbole.data.dataset import SequentialDataset
 from recbole.utils import FeatureType
+from scipy import sparse
 
 from recbole_popaware.compat import (
     RecBoleMissingError,
+    dok_updates,
     fill_missing,
     import_recbole,
     lengths_of_values,
@@ -77,6 +79,22 @@ def test_aliases_are_defined_once(monkeypatch):
     restore_numpy_aliases()
     assert vars(np)["float_"] == "kept"
     assert vars(np)["unicode_"] is np.str_
+
+
+def test_a_dok_matrix_is_filled_while_models_are_built_and_never_else():
+    matrix = sparse.dok_matrix((2, 3), dtype=np.float32)
+    before = getattr(sparse.dok_matrix, "_update", None)
+    with dok_updates():
+        matrix._update({(0, 1): 1, (1, 2): 2})
+    assert matrix.toarray().tolist() == [[0, 1, 0], [0, 0, 2]]
+    assert getattr(sparse.dok_matrix, "_update", None) is before
+
+
+def test_the_bridge_for_dok_matrices_is_needed_still():
+    """It may go once RecBole calls ``_update`` no more, as it does in LightGCN and others."""
+    from recbole.model.general_recommender import GCMC, NCL, NGCF, LightGCN, SpectralCF
+
+    assert any("._update(" in inspect.getsource(model) for model in (LightGCN, NGCF, NCL, GCMC, SpectralCF))
 
 
 def test_importing_the_package_imports_nothing_heavy_and_changes_nothing():

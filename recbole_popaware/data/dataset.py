@@ -83,6 +83,11 @@ class HistoryDataset(OrderedDataset):
         self._drop_unused_col()
         return split_at_borders(self, log)
 
+    def training_part(self, trained: Tensor) -> HistoryDataset:
+        """The part of the rows whose targets are trained on, as ``trained`` ``[P]`` says of all plays."""
+        rows = self.inter_feat
+        return self.copy(rows[torch.nonzero(trained[rows[self.end_field]]).squeeze(1)])
+
     def data_augmentation(self) -> None:
         """Make a row of each play that has a history; differs from stock in that no window is cut."""
         log, self.plays = self.plays, None

@@ -24,7 +24,7 @@ logger = getLogger(__name__)
 
 
 def split_at_borders(dataset: Any, log: OrderedPlays) -> list[Any]:
-    """Split at borders in time: training rows as stock has them, then one row per evaluated user.
+    """Split at borders in time: a training part, then two with one row per evaluated user.
 
     Args:
         dataset: A :class:`~.dataset.HistoryDataset` with a row for every play that has a history.
@@ -39,15 +39,13 @@ def split_at_borders(dataset: Any, log: OrderedPlays) -> list[Any]:
     logger.info("GTS: validation from time %s, test from time %s", *split.borders)
 
     in_training = torch.from_numpy(split.part[positive] == TRAIN)
-    rows = dataset.inter_feat
-    kept = torch.nonzero(in_training[rows[dataset.end_field]]).squeeze(1)
-    train = dataset.copy(rows[kept])
+    train = dataset.training_part(in_training)
     popular = in_training
     if config["popularity_until"] == "test":
         before_test = split.kept[log.users] & (log.times < split.borders.test)
         popular = torch.from_numpy(before_test[positive])
     train.training_plays = torch.bincount(dataset.history.items[popular], minlength=dataset.item_num)
-    logger.info("GTS training: %d rows of %d plays", len(kept), in_training.sum())
+    logger.info("GTS training: %d rows of %d plays", len(train.inter_feat), in_training.sum())
 
     of_targets = EvaluationRules(rules, config["targets"], bool(config["mask_history"]))
     return [train, *(_evaluation_part(dataset, log, split, part, of_targets) for part in (VALID, TEST))]

@@ -16,8 +16,10 @@ from recbole_popaware.data.dataloader import (
     TiledTrainDataLoader,
 )
 from recbole_popaware.data.dataset import HistoryDataset
+from recbole_popaware.data.general import GeneralDataset
 from recbole_popaware.data.kinds import check_labels, reading_class, stock_class
 from recbole_popaware.errors import UsageError
+from recbole_popaware.schema.eval_args import GENERAL_TYPES, ranks_later_plays
 
 # What a data set and its split depend on, beside the properties that RecBole counts among those of data.
 DATA_PROPERTIES = (
@@ -33,8 +35,9 @@ def create_dataset(config: Any) -> Any:
     """Build the data set that ``config`` names.
 
     Returns:
-        A :class:`HistoryDataset` for sequential models; RecBole's own class with our reader for other kinds
-        of model and for the sequential ones that bring a class of their own.
+        A :class:`HistoryDataset` for sequential models, and a :class:`GeneralDataset` for general ones under
+        the same splits; for other splits and kinds of model, and for models that bring a class of their own,
+        RecBole's class with our reader.
 
     Raises:
         UsageError: If a class of RecBole's own is asked for a global temporal split, or labels are missing.
@@ -48,6 +51,8 @@ def _dataset_class(config: Any) -> type[Any]:
     own_class = getattr(recbole.data.dataset, config["model"] + "Dataset", None)
     if config["MODEL_TYPE"] == ModelType.SEQUENTIAL and own_class is None:
         return HistoryDataset
+    if config["MODEL_TYPE"] in GENERAL_TYPES and own_class is None and ranks_later_plays(config):
+        return GeneralDataset
     if "GTS" in (config["eval_args"]["split"] or ()):
         raise UsageError(
             f"{config['model']} uses a data set class of its own, which cannot split by GTS; "
@@ -60,13 +65,15 @@ def data_preparation(config: Any, dataset: Any) -> tuple[Any, Any, Any]:
     """Split the data and make their loaders; RecBole's ``data_preparation`` without its files.
 
     Stock would first unpickle loaders that it finds on the disk. Besides, the loaders are ours where every
-    position is a target, and under GTS.
+    position is a target, under GTS, and for general models under the splits of sequential ones.
 
     Returns:
         Loaders of the training, the validation and the test part.
     """
     parts = dataset.build()
-    samplers = create_samplers(config, dataset, parts)
+    general = isinstance(parts[0], GeneralDataset)
+    # A general model's negatives are drawn without looking at later plays.
+    samplers = create_samplers(config, dataset, parts[:1] * 3 if general else parts)
     kinds: list[Any] = [get_dataloader(config, phase) for phase in ("train", "valid", "test")]
     more: list[Any] = []
     if config["train_targets"] == "all":
@@ -74,7 +81,7 @@ def data_preparation(config: Any, dataset: Any) -> tuple[Any, Any, Any]:
     elif config["MODEL_TYPE"] == ModelType.KNOWLEDGE:
         kinds[0], negatives = KnowledgeTrainDataLoader, config["train_neg_sample_args"]
         more = [KGSampler(dataset, negatives["distribution"], negatives["alpha"])]
-    if "GTS" in (config["eval_args"]["split"] or ()):
+    if general or "GTS" in (config["eval_args"]["split"] or ()):
         kinds[1:] = [MultiTargetEvalDataLoader] * 2
     shuffle = True if more else config["shuffle"]
     train = kinds[0](config, parts[0], samplers[0], *more, shuffle=shuffle)

@@ -11,6 +11,7 @@ from recbole.utils import EvaluatorType
 
 from recbole_popaware.errors import UsageError
 from recbole_popaware.evaluator.base import UserMeasure
+from recbole_popaware.schema.eval_args import GENERAL_TYPES, ranks_later_plays
 
 
 def check_value_measures(settings: Mapping[str, Any]) -> None:
@@ -47,6 +48,10 @@ def check_measures(settings: Mapping[str, Any]) -> None:
     if settings["eval_type"] == EvaluatorType.RANKING and "labeled" in modes:
         raise UsageError("mode labeled in eval_args is not for measures of ranked lists; say mode: full")
     ours = [m for m in settings["metrics"] if issubclass(classes[m.lower()], UserMeasure)]
+    if ours and settings["MODEL_TYPE"] in GENERAL_TYPES and not ranks_later_plays(settings):
+        raise UsageError(
+            f"{', '.join(ours)} need eval_args with split GTS, or LS and order: TO, for {settings['model']}"
+        )
     if ours and modes != {"full"}:
         raise UsageError(f"{', '.join(ours)} need eval_args mode [full], where the whole catalogue is ranked")
     of_users = any(issubclass(measure, (TopkMetric, UserMeasure)) for measure in classes.values())

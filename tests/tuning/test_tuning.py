@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import recbole.data.dataset
-from helpers import arguments, write_atomic
+from helpers import arguments, looping_plays, write_atomic
 
 import recbole_popaware.data
 from recbole_popaware import properties
@@ -351,3 +351,18 @@ def test_a_cluster_that_is_not_there_is_reported(toy, tmp_path, capsys):
     argv = arguments(toy, params_file="s.hyper", tool="ray", ray_address="127.0.0.1:1")
     assert main(["--model=PersonalizedMostPop", *argv]) == 2
     assert "127.0.0.1:1" in capsys.readouterr().err
+
+
+def test_general_models_are_tuned_on_data_that_all_trials_share(toy, tmp_path, monkeypatch):
+    write_atomic(tmp_path / "data", "toy", looping_plays(n_items=40))
+    made = []
+    create = data_utils.create_dataset
+    monkeypatch.setattr(data_utils, "create_dataset", lambda config: made.append(1) or create(config))
+    settings = {**toy, "eval_args": {"split": {"GTS": [0.6, 0.2, 0.2]}}}
+    (tmp_path / "space.hyper").write_text("reg_weight choice [1.0, 1000.0]\n")
+    request = Request("EASE", config_dict=settings)
+    result = tune(request, read_space(tmp_path / "space.hyper"), Options(algo="exhaustive"))
+    assert len(made) == 1
+    for trial in result.trials:
+        alone = run_recbole_popaware("EASE", config_dict={**settings, **trial.params})
+        assert trial.test == pytest.approx(alone["test_result"])
