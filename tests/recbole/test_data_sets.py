@@ -169,7 +169,7 @@ SIZES = np.arange(1, 11)  # user n has n plays
     ],
 )
 def test_every_users_plays_are_split_by_shares_or_the_last_ones_left_out(load, split, order, valid, test):
-    parts = load({"inter": LOG}, eval_args={"split": split, "order": order, "mode": "full"}).build()
+    parts = load({"inter": LOG}, eval_args={"split": split, "order": order, "mode": "uni5"}).build()
     counts = [np.bincount(part.inter_feat["user_id"], minlength=11)[1:] for part in parts]
     assert counts[1].tolist() == valid
     assert counts[2].tolist() == test
