@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from recbole_popaware.launch import Request
     from recbole_popaware.quick_start import RunResult
 
-DESCRIPTION = """Train and evaluate a sequential recommender: PopSASRec, PopBERT4Rec, MostPop,
-PersonalizedMostPop, or any sequential model of RecBole. Every property may be given as --key=value."""
+DESCRIPTION = """Train and evaluate a recommender: PopSASRec, PopBERT4Rec, MostPop,
+PersonalizedMostPop, or any model of RecBole. Every property may be given as --key=value."""
 
 
 @dataclass(frozen=True)

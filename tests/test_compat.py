@@ -9,8 +9,9 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import recbole.config.configurator
+import recbole.data.dataset.sequential_dataset
 from helpers import ROOT
-from recbole.data.dataset import SequentialDataset
 from recbole.utils import FeatureType
 from scipy import sparse
 
@@ -66,11 +67,18 @@ def test_lengths_of_values_are_measured_one_by_one():
         assert pd.Series([1, 2]).agg(["sum", "max"]).tolist() == [3, 2]
 
 
-def test_the_bridge_for_lengths_may_go_when_recbole_measures_values_itself():
-    """RecBole's own line on the installed pandas; delete ``lengths_of_values`` when this fails."""
-    if int(pd.__version__.split(".")[0]) >= 3:
-        assert pd.Series([np.array([1, 2]), np.array([3])]).agg(len) == 2
-    assert ".agg(len)" in inspect.getsource(SequentialDataset)
+@pytest.mark.parametrize(
+    ("bridge", "module", "line"),
+    [
+        ("restore_numpy_aliases", recbole.config.configurator, "np.float_"),
+        ("fill_missing", recbole.data.dataset.dataset, ".fillna(value=0, inplace=True)"),
+        ("number_tokens", recbole.data.dataset.dataset, "np.cumsum(feat[field].agg(len))"),
+        ("lengths_of_values", recbole.data.dataset.sequential_dataset, ".agg(len)"),
+    ],
+)
+def test_a_bridge_may_go_when_recbole_does_without(bridge, module, line):
+    """The line of RecBole's for whose sake a bridge is there; where it is gone, delete the bridge."""
+    assert line in inspect.getsource(module), f"compat.{bridge} may go"
 
 
 def test_aliases_are_defined_once(monkeypatch):

@@ -17,7 +17,7 @@ from recbole_popaware.quick_start import load_data_and_model, run_recbole_popawa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["DIN", "FDSA", "GRU4RecF", "SASRecF"])
+@pytest.mark.parametrize("model", ["DIEN", "DIN", "FDSA", "GRU4RecF", "SASRecF"])
 def test_features_that_the_file_beside_the_data_names_are_loaded(tmp_path, model):
     write_ml_shape(tmp_path, properties={"load_col": LOAD_COL})
     settings = {**SMALL, "n_heads": 1, "data_path": str(tmp_path), "dataset": NAME}
