@@ -29,7 +29,7 @@ def run(
     :func:`~.quick_start.run_recbole_popaware`, it never reads the arguments of the command line.
 
     Args:
-        model: Name or class of a model, ours or one of RecBole's sequential ones; needed here or in a file.
+        model: Name or class of a model, ours or one of RecBole's; needed here or in a file.
         dataset: Name of the data set; default: the demo data.
         config_files: YAML files of properties, later ones win.
         saved: Keep the file of the best weights. Those are evaluated in any case.

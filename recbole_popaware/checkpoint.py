@@ -17,6 +17,7 @@ from torch import Tensor
 
 from recbole_popaware.errors import UsageError
 from recbole_popaware.files import replacing
+from recbole_popaware.other_parameters import load_other_parameters
 from recbole_popaware.trust import keep_harmless
 
 _STOCK_CONFIGS = (b"recbole.config.configurator", b"recbole_popaware.config")  # ours by a trainer of theirs
@@ -151,19 +152,7 @@ def load_weights(model: torch.nn.Module, checkpoint: Mapping[str, Any], otherwis
     """
     with _fitting(otherwise):
         model.load_state_dict(checkpoint["state_dict"])
-        saved, now = checkpoint.get("other_parameter") or {}, other_parameters(model)
-        for name, value in saved.items():
-            if name not in now:
-                raise ValueError(f"the model has no [{name}]")
-            if isinstance(now[name], Tensor) and getattr(value, "shape", None) != now[name].shape:
-                raise ValueError(f"[{name}] is no tensor of shape {tuple(now[name].shape)}")
-        model.load_other_parameter(saved)  # type: ignore[operator]  # RecBole's models have it
-
-
-def other_parameters(model: Any) -> dict[str, Any]:
-    """What a model keeps beside its weights; modules of it, such as DIN's, have theirs in the state."""
-    named: dict[str, Any] = model.other_parameter() or {}
-    return {name: value for name, value in named.items() if not isinstance(value, torch.nn.Module)}
+        load_other_parameters(model, checkpoint.get("other_parameter") or {})
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any], otherwise: str) -> None:

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from recbole_popaware import __version__
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     from recbole_popaware.launch import Request
     from recbole_popaware.quick_start import RunResult
 
-DESCRIPTION = """Train and evaluate a sequential recommender: PopSASRec, PopBERT4Rec, MostPop,
-PersonalizedMostPop, or any sequential model of RecBole, with Pop before its name (PopGRU4Rec) for the
-popularity head. Every property may be given as --key=value."""
+DESCRIPTION = """Train and evaluate a recommender: PopSASRec, PopBERT4Rec, MostPop,
+PersonalizedMostPop, or any model of RecBole; sequential ones may have Pop before their name (PopGRU4Rec)
+for the popularity head. Every property may be given as --key=value."""
 
 
 @dataclass(frozen=True)
@@ -178,10 +179,18 @@ def parse(argv: Sequence[str]) -> Arguments:
     parser.add_argument("--model", "-m", help="name of the model (required here or in a file)")
     parser.add_argument("--dataset", "-d", help="name of the data set (default: the demo data)")
     parser.add_argument("--config_files", nargs="+", default=(), help="property files (YAML), later ones win")
+    parser.add_argument(
+        "--lenient",
+        nargs="?",
+        const="True",
+        help="leave out rows with too few or too many columns, and count them",
+    )
     parser.add_argument("--version", action="version", version=__version__)
     processes, search = _add_process_options(parser), _add_search_options(parser)
     known, properties = parser.parse_known_args(argv)
     check_properties(properties)
+    if known.lenient is not None:
+        properties.append(f"--lenient={known.lenient}")
 
     def chosen(actions: Sequence[argparse.Action]) -> dict[str, Any]:
         values = {action.dest: getattr(known, action.dest) for action in actions}
@@ -190,12 +199,18 @@ def parse(argv: Sequence[str]) -> Arguments:
     return Arguments(
         model=known.model,
         dataset=known.dataset,
-        config_files=tuple(known.config_files),
+        config_files=tuple(_split_files(known.config_files)),
         properties=tuple(properties),
         processes=chosen(processes),
         params_file=known.params_file,
         search=chosen(search),
     )
+
+
+def _split_files(names: Sequence[str]) -> Iterator[str]:
+    """Names of files; one text with several names and spaces between, as RecBole takes it, is split."""
+    for name in names:
+        yield from [name] if Path(name).exists() else name.split()
 
 
 def _add_process_options(parser: argparse.ArgumentParser) -> list[argparse.Action]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
+from scipy import sparse
 
 from recbole_popaware.errors import UsageError
 
@@ -39,6 +42,11 @@ def import_recbole() -> None:
         if error.name == "recbole":
             raise RecBoleMissingError from error
         raise
+
+
+def missing_package(model: str, error: ModuleNotFoundError) -> UsageError:
+    """Say which package a model of RecBole's imports when it is built or trained, such as NCL's faiss."""
+    return UsageError(f"{model} needs the package [{error.name}], which is not installed")
 
 
 def restore_numpy_aliases() -> None:
@@ -123,3 +131,35 @@ def _number_categories(columns: list[pd.Series]) -> tuple[list[Any], np.ndarray]
 def _padded(tokens: Iterable[str]) -> np.ndarray:
     # NumPy's own text would give every token the room of the longest, and cut zero bytes off its end.
     return np.array(["[PAD]", *tokens], dtype=object)
+
+
+@contextmanager
+def lengths_of_values() -> Iterator[None]:
+    """Let RecBole, while it loads data, measure the sequences of a column with ``Series.agg(len)``.
+
+    pandas 3 applies ``len`` to the column itself, which makes one number of them.
+    """
+    aggregate = pd.Series.agg
+
+    def lengths(column: pd.Series, func: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return column.map(len) if func is len else aggregate(column, func, *args, **kwargs)
+
+    with patch.object(pd.Series, "agg", lengths):
+        yield
+
+
+@contextmanager
+def dok_updates() -> Iterator[None]:
+    """Let RecBole's graph models, while they are built, fill a ``dok_matrix`` from a dictionary.
+
+    LightGCN, NGCF and others call its ``_update``, which SciPy has removed.
+    """
+    if hasattr(sparse.dok_matrix, "_update"):
+        yield
+        return
+
+    def update(matrix: Any, entries: dict[tuple[int, int], float]) -> None:
+        matrix._dict.update(entries)  # unchecked, as it was: item by item would take minutes
+
+    with patch.object(sparse.dok_matrix, "_update", update, create=True):
+        yield

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import recbole.config
-from recbole.evaluator.register import metrics_dict
-from recbole.utils import EvaluatorType, ModelType
+from recbole.utils import InputType, ModelType
 
 from recbole_popaware import compat, properties, schema
 from recbole_popaware.distributed import join_group
 from recbole_popaware.errors import UsageError, did_you_mean, shown
-from recbole_popaware.evaluator.base import UserMeasure
 from recbole_popaware.evaluator.evaluator import register_measures
 from recbole_popaware.literals import parse_literal, plain
 from recbole_popaware.model.adapter import HeadAdapter
@@ -24,6 +22,8 @@ from recbole_popaware.model.head_carrier import HeadCarrier
 from recbole_popaware.model.losses import LOSS_TYPES
 from recbole_popaware.model.popularity_aware import PopularityAware
 from recbole_popaware.safe_yaml import PlainLoader, read_properties
+from recbole_popaware.schema.eval_args import GENERAL_TYPES, ranks_later_plays
+from recbole_popaware.schema.measures import check_measures, check_value_measures
 from recbole_popaware.schema.rules import check_processes
 from recbole_popaware.trust import PROCESS_PROPERTIES, keep_harmless, refuse_pickles
 from recbole_popaware.utils import get_model
@@ -31,6 +31,12 @@ from recbole_popaware.utils import get_model
 logger = getLogger(__name__)
 
 DEFAULT_DATASET = "demo"
+
+_INTERVALS = tuple(
+    f"{kind}_num_interval" for kind in ("user_inter", "item_inter", "entity_kg", "relation_kg")
+)
+# What general models share with sequential ones, under the splits of those, unless somebody says otherwise.
+_SHARED = ("load_col", "eval_args", "metrics", "topk", "valid_metric", "eval_batch_size")
 
 # What RecBole raises for values that it cannot use.
 _REFUSALS = (ValueError, TypeError, KeyError, AttributeError, RuntimeError, NotImplementedError, OSError)
@@ -40,14 +46,18 @@ class Config(recbole.config.Config):
     """RecBole's ``Config``; differs from stock in what follows.
 
     * ``model`` may name one of our models, and ``dataset`` defaults to the demo data.
-    * After RecBole's property files (for ``Pop<Name>`` those of <Name>) come ours: ``overall.yaml`` and
-      ``protocol/PROTOCOL.yaml`` (sequential models), ``popularity_head.yaml`` (those with the head),
-      ``model/MODEL.yaml``, ``dataset/DATASET.yaml``, and ``DATASET.yaml`` beside the atomic files.
+    * After RecBole's property files (for ``Pop<Name>`` those of <Name>) come ours: ``overall.yaml`` (of
+      general models only what RecBole has no default for) and ``protocol/PROTOCOL.yaml``,
+      ``popularity_head.yaml`` (models with the head), ``model/MODEL.yaml``, ``dataset/DATASET.yaml``, and
+      ``DATASET.yaml`` beside the atomic files.
     * Values on the command line and in ``config_dict`` are read as Python literals, never evaluated, and
       files as plain YAML (:mod:`.safe_yaml`); every value is checked (:mod:`.schema`).
-    * What ``eval_args`` of a sequential model leave out is as in ``properties/overall.yaml``.
+    * ``load_col`` is RecBole's where it has one for the data set, and ours otherwise.
+    * What ``eval_args`` of a sequential model leave out is as in ``properties/overall.yaml``; so are all
+      defaults of evaluation for general models under GTS, and under leave-one-out by time.
     * Progress bars show on terminals only.
-    * ``train_neg_sample_args`` is empty by default where the loss is CE, so that it need not be said.
+    * ``train_neg_sample_args`` is empty by default where negatives would be refused (the loss is CE) or
+      counted as plays (general models that learn nothing), so that it need not be said.
 
     Args:
         model: Model name or class.
@@ -131,6 +141,9 @@ class Config(recbole.config.Config):
         settings = self.external_config_dict
         if type(settings.get("dataset")) is int:  # a folder named 2019
             settings["dataset"] = str(settings["dataset"])
+        for name in _INTERVALS:  # [5,100] reads as a list
+            if isinstance(settings.get(name), list):
+                settings[name] = str(settings[name])
         schema.check_values(settings)
         check_processes(settings)
 
@@ -155,34 +168,61 @@ class Config(recbole.config.Config):
             properties.FOLDER / "dataset" / f"{dataset}.yaml",
             Path(data_path, dataset, f"{dataset}.yaml"),
         ]
-        sequential = model_class.type == ModelType.SEQUENTIAL
-        general = [properties.FOLDER / "overall.yaml"] if sequential else []
+        own_columns = self._columns_of_this_data()
+        ours = read_properties(properties.FOLDER / "overall.yaml")
+        if model_class.type == ModelType.SEQUENTIAL:
+            self.internal_config_dict.update(ours)
+        elif model_class.type in GENERAL_TYPES:  # whose defaults stay RecBole's
+            self.internal_config_dict = {**ours, **self.internal_config_dict}
         carries_head = issubclass(model_class, HeadCarrier)
         of_head = [properties.FOLDER / "popularity_head.yaml"] if carries_head else []
-        self._update_from([*general, *of_head, of_model])
+        self._update_from([*of_head, of_model])
+        self.internal_config_dict.update(own_columns)
         self._defaults = dict(self.internal_config_dict)
-        self._update_from(of_data)
+        of_files = self._update_from(of_data)
         protocol = self.external_config_dict.get("protocol", self.internal_config_dict.get("protocol"))
         schema.check_values({"protocol": protocol} if protocol is not None else {})
         preset = properties.FOLDER / "protocol" / f"{protocol}.yaml"
         if preset.is_file():  # a preset yields to files about data, which may name it
-            self._update_from([preset, *of_data])
+            of_files = self._update_from([preset, *of_data])
+        self._shares_protocol = model_class.type == ModelType.SEQUENTIAL
+        if model_class.type in GENERAL_TYPES:
+            self._share_protocol(ours, of_files)
 
-    def _update_from(self, files: Sequence[Path]) -> None:
+    def _columns_of_this_data(self) -> dict[str, Any]:
+        """``load_col`` if RecBole has one for this model and data set, such as features of ml-100k."""
+        columns = self.internal_config_dict["load_col"]
+        every = read_properties(properties.STOCK / "dataset" / "sample.yaml")["load_col"]
+        return {} if columns == every else {"load_col": columns}
+
+    def _share_protocol(self, ours: dict[str, Any], of_files: dict[str, Any]) -> None:
+        """Evaluate a general model as sequential ones by default are, if it runs under a split of theirs."""
+        self._shares_protocol = ranks_later_plays({**self.internal_config_dict, **self.external_config_dict})
+        if self._shares_protocol:
+            shared = {name: ours[name] for name in _SHARED if name in ours}
+            self._defaults.update(shared)
+            self.internal_config_dict.update({k: v for k, v in shared.items() if k not in of_files})
+
+    def _update_from(self, files: Sequence[Path]) -> dict[str, Any]:
+        """Take properties from those of the files that are there, and return them."""
+        taken: dict[str, Any] = {}
         for file in files:
             if file.is_file():
                 before = dict(self.internal_config_dict)
                 loaded = self._update_internal_config_dict(file) or {}
                 if properties.FOLDER not in file.parents:  # it came with the data
-                    self.internal_config_dict = {**before, **keep_harmless(loaded, file)}
+                    loaded = keep_harmless(loaded, file)
+                    self.internal_config_dict = {**before, **loaded}
+                taken.update(loaded)
+        return taken
 
     def _get_final_config_dict(self) -> dict[str, Any]:
         final: dict[str, Any] = super()._get_final_config_dict()
         self._warn_of_unknown_names(final)
-        if final["MODEL_TYPE"] == ModelType.SEQUENTIAL and isinstance(final["eval_args"], dict):
+        if self._shares_protocol and isinstance(final["eval_args"], dict):
             final["eval_args"] = {**self._defaults["eval_args"], **final["eval_args"]}
         ours = issubclass(self.model_class, PopularityAware)
-        if ours or (final.get("loss_type") == "CE" and final["MODEL_TYPE"] == ModelType.SEQUENTIAL):
+        if ours or self._needs_no_negatives(final):
             final["train_neg_sample_args"] = self.external_config_dict.get("train_neg_sample_args")
         schema.check(final, self._defaults)
         self._check_training(final, ours)
@@ -191,6 +231,12 @@ class Config(recbole.config.Config):
         lasting = {k: v for k, v in {**final, **names}.items() if k not in PROCESS_PROPERTIES}
         self._settings = {k: _literal(v) for k, v in lasting.items() if _is_plain(v)}
         return final
+
+    def _needs_no_negatives(self, final: dict[str, Any]) -> bool:
+        """Whether negatives, drawn by RecBole's default, are refused, or counted as plays (by Pop)."""
+        if final["MODEL_TYPE"] == ModelType.SEQUENTIAL:
+            return final.get("loss_type") == "CE"
+        return self._shares_protocol and final["MODEL_TYPE"] == ModelType.TRADITIONAL
 
     def _check_training(self, final: dict[str, Any], ours: bool) -> None:
         adapted = issubclass(self.model_class, HeadAdapter)
@@ -211,28 +257,20 @@ class Config(recbole.config.Config):
             )
 
     def _set_default_parameters(self) -> None:
+        check_value_measures(self.final_config_dict)
         super()._set_default_parameters()
         final = self.final_config_dict
         final["show_progress"] = bool(final["show_progress"]) and sys.stderr.isatty()
-        self._check_measures(final)
+        self._check_pairs(final)
+        check_measures(final)
 
-    @staticmethod
-    def _check_measures(final: dict[str, Any]) -> None:
-        ranked, modes = final["eval_type"] == EvaluatorType.RANKING, set(final["eval_args"]["mode"].values())
-        name, _, k = final["valid_metric"].lower().partition("@")
-        lengths = list(map(str, final["topk"])) if ranked else [""]
-        if name not in {m.lower() for m in final["metrics"]} or k not in lengths:
-            of_lists = f" @ one of topk {final['topk']}" if ranked else ""
+    def _check_pairs(self, final: dict[str, Any]) -> None:
+        drawn = (final["train_neg_sample_args"] or {}).get("distribution")
+        pairs = final["MODEL_INPUT_TYPE"] == InputType.PAIRWISE and final.get("loss_type") != "CE"
+        if pairs and drawn in (None, "none", "None"):
             raise UsageError(
-                f"valid_metric is [{final['valid_metric']}], but must be one of metrics "
-                f"{final['metrics']}{of_lists}"
-            )
-        if ranked and "labeled" in modes:
-            raise UsageError("mode labeled in eval_args is not for measures of ranked lists; say mode: full")
-        ours = [m for m in final["metrics"] if issubclass(metrics_dict[m.lower()], UserMeasure)]
-        if ours and modes != {"full"}:
-            raise UsageError(
-                f"{', '.join(ours)} need eval_args mode [full], where the whole catalogue is ranked"
+                f"{self.model} learns from pairs of a play and a drawn item, but train_neg_sample_args draw "
+                f"none; say train_neg_sample_args: {{distribution: uniform, sample_num: 1}}"
             )
 
     def _init_device(self) -> None:

@@ -20,7 +20,9 @@ from recbole.utils import init_seed
 from recbole_popaware import log as run_log
 from recbole_popaware import tensorboard
 from recbole_popaware.checkpoint import load_weights, read_checkpoint, read_settings
+from recbole_popaware.compat import dok_updates, missing_package
 from recbole_popaware.config import Config
+from recbole_popaware.data.dataset import windows_named
 from recbole_popaware.data.utils import SharedData, create_dataset, data_preparation
 from recbole_popaware.distributed import is_first
 from recbole_popaware.errors import UsageError
@@ -185,12 +187,13 @@ def train_prepared(
 def _train(prepared: Prepared, trainer: Any, on_epoch: Callable[[int, float], None] | None) -> Trained:
     """Train, and evaluate the weights of the best epoch."""
     config, started = prepared.config, perf_counter()
-    best_score, best_result = trainer.fit(
-        prepared.train_data,
-        prepared.valid_data,
-        show_progress=config["show_progress"],
-        callback_fn=on_epoch,
-    )
+    with windows_named(config["model"], prepared.train_data.dataset):
+        best_score, best_result = trainer.fit(
+            prepared.train_data,
+            prepared.valid_data,
+            show_progress=config["show_progress"],
+            callback_fn=on_epoch,
+        )
     fitted = perf_counter()
     test_result = trainer.evaluate(prepared.test_data, show_progress=config["show_progress"])
     result: RunResult = {
@@ -240,8 +243,10 @@ def prepare(config: Config, shared: SharedData | None = None) -> Prepared:
     check_memory(config, train_data.sample_size)
     init_seed((config["seed"] + config["local_rank"]) % 2**32, config["reproducibility"])
     try:
-        with no_pickles():
+        with no_pickles(), dok_updates():
             model = config.model_class(config, train_data.dataset).to(config["device"])
+    except ModuleNotFoundError as error:
+        raise missing_package(config["model"], error) from error
     except KeyError as error:
         raise UsageError(
             f"{config['model']} needs the field {error}, which data set [{config['dataset']}] does not load; "

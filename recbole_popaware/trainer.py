@@ -15,12 +15,12 @@ import torch
 from recbole_popaware.checkpoint import (
     load_optimizer,
     load_weights,
-    other_parameters,
     read_checkpoint,
     read_settings,
     write_checkpoint,
 )
 from recbole_popaware.collapse import CollapseWatch
+from recbole_popaware.compat import missing_package
 from recbole_popaware.curves import Sample, ValidationCurves, score_curves
 from recbole_popaware.distributed import DistributedTraining, is_first
 from recbole_popaware.errors import UsageError
@@ -29,6 +29,7 @@ from recbole_popaware.evaluator.evaluator import PopAwareEvaluator
 from recbole_popaware.files import check_folder, one_line, unique_name
 from recbole_popaware.fusion import WeightTrials
 from recbole_popaware.optimisation import ScheduledTraining, steps_of
+from recbole_popaware.other_parameters import other_parameters, stored
 from recbole_popaware.random_state import read_random_state, restore_random_state
 from recbole_popaware.tensorboard import no_stock_writer, open_writer
 from recbole_popaware.time_limit import TimedTraining
@@ -80,7 +81,10 @@ class TrainerAdapter(TimedTraining, ScheduledTraining, DistributedTraining, recb
             torch.autograd.set_detect_anomaly(False),
             one_line("training has to stop, a file is not written"),
         ):
-            return super().fit(train_data, *args, **kwargs)
+            try:
+                return super().fit(train_data, *args, **kwargs)
+            except ModuleNotFoundError as error:
+                raise missing_package(self.config["model"], error) from error
 
     def _valid_epoch(self, *args: Any, **kwargs: Any) -> Any:
         self._curves.start()
@@ -116,7 +120,7 @@ class TrainerAdapter(TimedTraining, ScheduledTraining, DistributedTraining, recb
             "best_valid_score": float(self.best_valid_score),
             "state_dict": self.model.state_dict(),
             "item_numbering": getattr(self.model, "item_numbering", None),
-            "other_parameter": other_parameters(self.model),
+            "other_parameter": stored(other_parameters(self.model)),
             "optimizer": self.optimizer.state_dict(),
             "best_valid_result": {k: float(v) for k, v in (self._valid_result or {}).items()},
             "train_loss": dict(self.train_loss_dict),

@@ -6,10 +6,12 @@ import importlib
 from typing import Any
 
 import recbole.utils
+from recbole.trainer import PretrainTrainer
 from recbole.utils import ModelType
 
 from recbole_popaware.errors import UsageError, did_you_mean
 from recbole_popaware.model import on_demand
+from recbole_popaware.pretraining import PretrainAdapter
 from recbole_popaware.trainer import Trainer, TrainerAdapter
 
 _PACKAGE = "recbole_popaware.model.sequential_recommender"
@@ -48,4 +50,5 @@ def get_trainer(model_type: ModelType, model_name: str) -> type:
     stock: Any = recbole.utils.get_trainer(model_type, model_name)
     if issubclass(Trainer, stock):
         return Trainer
-    return type(stock.__name__, (TrainerAdapter, stock), {})
+    adapter = PretrainAdapter if issubclass(stock, PretrainTrainer) else TrainerAdapter
+    return type(stock.__name__, (adapter, stock), {})

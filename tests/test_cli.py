@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 from helpers import arguments, write_atomic
@@ -25,6 +26,26 @@ def test_names_and_values_may_be_separate_as_in_recbole(toy, capsys, tmp_path):
     out = capsys.readouterr().out
     assert "ndcg@3" in out
     assert "recall" not in out
+
+
+def test_files_of_properties_in_one_text_as_in_recbole(toy, capsys, tmp_path):
+    (tmp_path / "a.yaml").write_text("topk: [3]\n")
+    (tmp_path / "b b.yaml").write_text("topk: [4]\n")
+    (tmp_path / "c.yaml").write_text("valid_metric: NDCG@4\nmetrics: [NDCG]\n")
+    both = ["--config_files", f"{tmp_path / 'a.yaml'} {tmp_path / 'c.yaml'}"]
+    assert main(["--model=MostPop", *both, *arguments(toy, topk=[4])]) == 0
+    assert "ndcg@4" in capsys.readouterr().out
+    spaced = ["--config_files", str(tmp_path / "b b.yaml"), str(tmp_path / "c.yaml")]
+    assert main(["--model=MostPop", *spaced, *arguments(toy)]) == 0
+    assert "ndcg@4" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("more", "code"), [([], 2), (["--lenient=False"], 2), (["--lenient"], 0)])
+def test_a_row_with_a_column_too_many_is_left_out_if_one_says_so(toy, capsys, more, code):
+    with Path(toy["data_path"], "toy", "toy.inter").open("a") as file:
+        file.write("u1\ti1\t1700000000\tmore\n")
+    assert main(["--model=MostPop", *arguments(toy), *more]) == code
+    assert ("row 194 has 4 columns" in capsys.readouterr().err) == (code == 2)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""RecBole's sequential data set, read from atomic files as they are."""
+"""RecBole's data sets, of every kind, read from atomic files as they are."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from recbole.data.dataset import SequentialDataset
+from recbole.data.dataset import Dataset
 from recbole.utils import FeatureSource, FeatureType
 
-from recbole_popaware.compat import fill_missing, number_tokens
+from recbole_popaware.compat import fill_missing, lengths_of_values, number_tokens
 from recbole_popaware.data.reader import (
     check_types,
     read_columns,
@@ -26,8 +26,8 @@ from recbole_popaware.errors import UsageError, shown
 logger = getLogger(__name__)
 
 
-class AtomicDataset(SequentialDataset):
-    """RecBole's sequential data set; differs from stock in how atomic files become columns.
+class AtomicFiles(Dataset):
+    """A base before one of RecBole's data sets; differs from stock in how atomic files become columns.
 
     * Ids such as ``NA`` or ``null`` and names with quotes are read as they are.
     * Nothing is downloaded; a data set that cannot work raises :class:`UsageError`.
@@ -36,12 +36,16 @@ class AtomicDataset(SequentialDataset):
 
     inter_feat: Any
 
+    def __init__(self, config: Any) -> None:
+        with lengths_of_values():
+            super().__init__(config)
+
     def _from_scratch(self) -> None:
         try:
             super()._from_scratch()
         except UsageError:
             raise
-        except ValueError as error:  # stock's way to complain of properties and files
+        except (ValueError, AssertionError) as error:  # stock's way to complain of properties and files
             raise UsageError(f"data set [{self.dataset_name}]: {error}") from error
 
     def _load_data(self, token: str, dataset_path: str) -> None:
@@ -58,18 +62,30 @@ class AtomicDataset(SequentialDataset):
         super()._load_data(token, dataset_path)
         self._check_plays()
 
+    def _needed_fields(self) -> list[str]:
+        """Fields that every play must have: times too, unless nobody asks for the plays in their order."""
+        by_time = self.config["eval_args"]["order"] == "TO" and self.benchmark_filename_list is None
+        return [self.uid_field, self.iid_field, *[self.time_field] * by_time]
+
     def _check_plays(self) -> None:
-        fields = [self.uid_field, self.iid_field, self.time_field]
-        for field in fields:
+        needed = self._needed_fields()
+        for field in needed:
             if self.inter_feat is None or field not in self.inter_feat:
                 raise UsageError(
                     f"data set [{self.dataset_name}]: the .inter file or load_col lacks the column [{field}]"
                 )
         # Rows without a user or item are left out later, but only of a file that is not split beforehand.
-        for field in fields if self.benchmark_filename_list else fields[2:]:
+        for field in needed if self.benchmark_filename_list else needed[2:]:
             without = int(self.inter_feat[field].isna().sum())
             if without:
                 raise UsageError(f"data set [{self.dataset_name}]: {without:,} rows have no [{field}]")
+
+    def build(self) -> list[Any]:
+        """Split the rows; differs from stock in that two files split beforehand leave no rows to validate."""
+        parts: list[Any] = super().build()
+        if len(parts) == 2:
+            parts.insert(1, self.copy(self.inter_feat[:0]))
+        return parts
 
     def _data_filtering(self) -> None:
         loaded = len(self.inter_feat)
@@ -87,13 +103,10 @@ class AtomicDataset(SequentialDataset):
                 loaded,
                 self.dataset_name,
             )
-        for field, what in ((self.uid_field, "users"), (self.iid_field, "items")):
-            n = self.inter_feat[field].nunique()
-            if n < 2:
-                raise UsageError(
-                    f"data set [{self.dataset_name}] has {n} {what} in {kept} rows "
-                    f"({loaded} before filtering); at least 2 are needed"
-                )
+        self._check_filtered(loaded)
+
+    def _check_filtered(self, loaded: int) -> None:
+        """Check what the filters leave of ``loaded`` rows."""
 
     def _filter_nan_user_or_item(self) -> None:
         # Stock writes the number of every such row into the log.
@@ -126,7 +139,7 @@ class AtomicDataset(SequentialDataset):
         super()._filter_by_field_value()
 
     def _drop_unused_col(self) -> None:
-        needed = (self.uid_field, self.iid_field, self.time_field)
+        needed = self._needed_fields()
         for kind, fields in (self.config["unused_col"] or {}).items():
             if getattr(self, f"{kind}_feat", None) is None or set(fields) & set(needed):
                 raise UsageError(
@@ -165,7 +178,9 @@ class AtomicDataset(SequentialDataset):
             logger.warning("no column of %s is loaded", filepath)
             return None
         self._check_fields(path, {field: fields[field] for field in keep}, source)
-        frame = read_columns(path, fields, keep, separator, encoding)
+        frame = read_columns(path, fields, keep, separator, encoding, bool(self.config["lenient"]))
+        if source == "link":  # pairs of two fields that other files describe
+            return frame
         for field in keep:
             kind = FeatureType(fields[field])
             self.field2source[field], self.field2type[field] = source, kind

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from recbole.data.dataloader import FullSortEvalDataLoader, TrainDataLoader
+from recbole.data.dataloader import FullSortEvalDataLoader, KnowledgeBasedDataLoader, TrainDataLoader
 from recbole.data.interaction import Interaction
 from torch import Tensor
 
@@ -82,13 +82,19 @@ class TiledTrainDataLoader(TrainDataLoader):
 
 
 class MultiTargetEvalDataLoader(FullSortEvalDataLoader):
-    """One row a user; differs from stock in that a row has all its distinct targets, with their gains.
+    """Differs from stock in that a row has all its distinct targets with their gains, for any kind of model.
 
     A batch is ``(interaction, history_index, positive_u, positive_i)`` as RecBole's trainer expects it.
     The interaction also holds the fields that ``TARGET_ITEMS_FIELD`` and ``TARGET_GAINS_FIELD`` name:
     ``[B, T]`` items (0 = padding) and ``[B, T]`` gains. With ``mask_history`` the trainer hides every item
     of a row's whole history; otherwise ``history_index`` is ``None``, for repeats are the point.
     """
+
+    def __init__(self, config: Any, dataset: Any, sampler: Any, shuffle: bool = False) -> None:
+        self.uid_field, self.iid_field = dataset.uid_field, dataset.iid_field
+        self.is_sequential, self.sample_size = True, len(dataset)
+        # Not stock's own, which regroups the rows of models that are not sequential.
+        super(FullSortEvalDataLoader, self).__init__(config, dataset, sampler, shuffle=False)
 
     def collate_fn(self, index: Any) -> tuple[Interaction, tuple[Tensor, Tensor] | None, Tensor, Tensor]:
         """Cut the batch of the rows that ``index`` lists."""
@@ -107,3 +113,18 @@ class MultiTargetEvalDataLoader(FullSortEvalDataLoader):
         users, ends = interaction[self.uid_field], interaction[self.config["HISTORY_END_FIELD"]]
         rows, positions = self._dataset.history.before(users, ends)
         return rows, self._dataset.history.items[positions]
+
+
+class KnowledgeTrainDataLoader(KnowledgeBasedDataLoader):
+    """Plays and triples; differs from stock in that it has what RecBole's other loaders have.
+
+    Both kinds of rows are drawn by one generator of random numbers, so that one state restores it.
+    """
+
+    def __init__(
+        self, config: Any, dataset: Any, sampler: Any, kg_sampler: Any, shuffle: bool = False
+    ) -> None:
+        super().__init__(config, dataset, sampler, kg_sampler, shuffle)
+        self.dataset, self.generator = dataset, self.general_dataloader.generator
+        self.sample_size = self.general_dataloader.sample_size
+        self.kg_dataloader.generator = self.kg_dataloader.sampler.generator = self.generator

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
@@ -28,7 +30,8 @@ class HistoryDataset(OrderedDataset):
     """Stock's samples, cut on demand from plays that are stored once; differs from stock in what follows.
 
     * ``inter_feat`` has one row per target and no list fields. Batches get ``item_id_list`` and the lists
-      of ``window_fields``; whoever else reads a list field gets a :class:`~.rows.WindowColumn`.
+      of ``window_fields``, and of the model's ``selected_features`` if plays have them; whoever else reads a
+      list field gets a :class:`~.rows.WindowColumn`.
     * ``split: {GTS: [...]}`` splits at borders in time; see :mod:`.parts`.
 
     The life of one: files are read (:mod:`.atomic`); plays are put in order (:mod:`.ordered`); :meth:`build`
@@ -87,6 +90,11 @@ class HistoryDataset(OrderedDataset):
         self._drop_unused_col()
         return split_at_borders(self, log)
 
+    def training_part(self, trained: Tensor) -> HistoryDataset:
+        """The part of the rows whose targets are trained on, as ``trained`` ``[P]`` says of all plays."""
+        rows = self.inter_feat
+        return self.copy(rows[torch.nonzero(trained[rows[self.end_field]]).squeeze(1)])
+
     def data_augmentation(self) -> None:
         """Make a row of each play that has a history; differs from stock in that no window is cut."""
         log, self.plays = self.plays, None
@@ -107,7 +115,8 @@ class HistoryDataset(OrderedDataset):
 
     def _window_fields(self, history: PlayHistory, plays: dict[str, Tensor]) -> WindowFields:
         suffix, fields = self.config["LIST_SUFFIX"], [field for field in plays if field != self.uid_field]
-        served = dict.fromkeys((self.iid_field, *self.config["window_fields"]))
+        selected = [field for field in self.config["selected_features"] or () if field in fields]
+        served = dict.fromkeys((self.iid_field, *self.config["window_fields"], *selected))
         if not served.keys() <= set(fields):
             raise UsageError(
                 f"window_fields are {self.config['window_fields']}, but the plays of data set "
@@ -204,9 +213,10 @@ class HistoryDataset(OrderedDataset):
         Raises:
             UsageError: If windows of more than the items are wanted, which ``history`` does not hold.
         """
-        if set(self.config["window_fields"]) - {self.iid_field}:
-            raise UsageError(f"new histories hold no windows of {self.config['window_fields']}")
         columns = {self.iid_field + self.config["LIST_SUFFIX"]: history.items}
+        lost = set(self._windows.served) - {*columns, self.item_list_length_field}
+        if lost:
+            raise UsageError(f"new histories hold no windows of other fields, such as [{min(lost)}]")
         self.history, self._windows = history, self._windows._replace(history=history, columns=columns)
 
     def latest_rows(self, users: Tensor) -> Interaction:
@@ -224,3 +234,20 @@ class HistoryDataset(OrderedDataset):
         # RecBole's CPR models compute a loss when they score, and so read a target.
         rows = {self.uid_field: users, self.iid_field: torch.zeros_like(users), self.end_field: ends}
         return Interaction({**rows, **self._windows.cut(rows)})
+
+
+@contextmanager
+def windows_named(model: str, dataset: Any) -> Iterator[None]:
+    """Say which windows a model reads that batches do not hold.
+
+    Raises:
+        UsageError: If the model misses some that plays have.
+    """
+    try:
+        yield
+    except KeyError as error:
+        field = str(error.args[0] if error.args else "")
+        if field not in getattr(getattr(dataset, "_windows", None), "columns", ()):
+            raise
+        of_plays = field.removesuffix(dataset.config["LIST_SUFFIX"])
+        raise UsageError(f"{model} reads [{field}]; say window_fields: [{of_plays}]") from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from recbole_popaware.data.atomic import AtomicDataset
+from recbole_popaware.data.sequential import AtomicDataset
 from recbole_popaware.plays.ordered import OrderedPlays, exact_order
 
 logger = getLogger(__name__)

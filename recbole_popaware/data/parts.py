@@ -26,7 +26,7 @@ logger = getLogger(__name__)
 
 
 def split_at_borders(dataset: Any, log: OrderedPlays) -> list[Any]:
-    """Split at borders in time: training rows as stock has them, then one row per evaluated user.
+    """Split at borders in time: a training part, then two with one row per evaluated user.
 
     Args:
         dataset: A :class:`~.dataset.HistoryDataset` with a row for every play that has a history.
@@ -41,9 +41,7 @@ def split_at_borders(dataset: Any, log: OrderedPlays) -> list[Any]:
     logger.info("GTS: validation from time %s, test from time %s", *split.borders)
 
     in_training = torch.from_numpy(split.part[positive] == TRAIN)
-    rows = dataset.inter_feat
-    kept = torch.nonzero(in_training[rows[dataset.end_field]]).squeeze(1)
-    train = dataset.copy(rows[kept])
+    train = dataset.training_part(in_training)
     popular = in_training
     if config["popularity_until"] == "test":
         before_test = split.kept[log.users] & (log.times < split.borders.test - rules.gap)
@@ -52,7 +50,7 @@ def split_at_borders(dataset: Any, log: OrderedPlays) -> list[Any]:
     train.training_plays = torch.bincount(history.items[popular], minlength=dataset.item_num)
     before = torch.cat([popular.new_zeros(1, dtype=torch.int64), popular.cumsum(0)])[history.starts]
     train.counted_until = history.starts[:-1] + before.diff()
-    logger.info("GTS training: %d rows of %d plays", len(kept), in_training.sum())
+    logger.info("GTS training: %d rows of %d plays", len(train.inter_feat), in_training.sum())
 
     of_targets = EvaluationRules(rules, config["targets"], bool(config["mask_history"]))
     return [train, *(_evaluation_part(dataset, log, split, part, of_targets) for part in (VALID, TEST))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import math
+from logging import getLogger
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from recbole_popaware.errors import UsageError
+
+logger = getLogger(__name__)
 
 _ARROW_TYPES = {
     "token": pa.dictionary(pa.int32(), pa.string()),
@@ -76,8 +79,23 @@ def check_types(path: str, fields: dict[str, str], wanted: dict[str, str]) -> No
             raise UsageError(f"{path}: the column [{name}:{fields[name]}] must be of type {kind}")
 
 
+class _WrongRows:
+    """Rows with another number of columns than the header: left out and counted, or else refused."""
+
+    def __init__(self, lenient: bool) -> None:
+        self.lenient, self.count, self.first = lenient, 0, ""
+
+    def __call__(self, row: csv.InvalidRow) -> str:
+        """Arrow's question what to do with a row."""
+        self.count += 1
+        if not self.first:
+            columns = f"{row.actual_columns} column{'s' * (row.actual_columns != 1)}"
+            self.first = f"row {row.number} has {columns}, but the header names {row.expected_columns}"
+        return "skip" if self.lenient else "error"
+
+
 def read_columns(
-    path: str, fields: dict[str, str], keep: list[str], separator: str, encoding: str
+    path: str, fields: dict[str, str], keep: list[str], separator: str, encoding: str, lenient: bool = False
 ) -> pd.DataFrame:
     """Read some columns of an atomic file.
 
@@ -87,6 +105,7 @@ def read_columns(
         keep: Names of the columns to read.
         separator: What separates two columns, one character.
         encoding: Text encoding.
+        lenient: Leave rows with too few or too many columns out, with a warning that counts them.
 
     Returns:
         One column a field: float64 for ``float``, categories for ``token`` (each distinct token is held
@@ -97,12 +116,13 @@ def read_columns(
             column's type, or a number is infinite, not a number, or beyond :data:`LARGEST`.
     """
     columns = [f"{name}:{fields[name]}" for name in keep]  # as the header has them
+    wrong = _WrongRows(lenient)
     try:
         table = csv.read_csv(
             path,
             # One thread is as fast for files of this kind, and keeps half the memory.
             read_options=csv.ReadOptions(encoding=encoding, use_threads=False, block_size=_LONGEST_LINE),
-            parse_options=csv.ParseOptions(delimiter=separator, quote_char=False),
+            parse_options=csv.ParseOptions(delimiter=separator, quote_char=False, invalid_row_handler=wrong),
             convert_options=csv.ConvertOptions(
                 column_types={column: _ARROW_TYPES[fields[name]] for column, name in zip(columns, keep)},
                 include_columns=columns,
@@ -111,7 +131,13 @@ def read_columns(
             ),
         )
     except (pa.ArrowException, ValueError, TypeError, LookupError, OSError) as error:
+        if wrong.count:
+            raise UsageError(
+                f"{path}: {wrong.first}; correct it, or say --lenient to leave such rows out"
+            ) from error
         raise UsageError(f"{path} cannot be read: {explained(str(error))}") from error
+    if wrong.count:
+        logger.warning("%s: %d rows are left out; the first: %s", path, wrong.count, wrong.first)
     if not len(table):
         raise UsageError(f"{path} cannot be read: there is a header but no row")
     table = table.rename_columns(keep)

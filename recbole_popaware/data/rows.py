@@ -65,16 +65,61 @@ class WindowFields(NamedTuple):
         return windows
 
 
-class WindowColumn(NamedTuple):
-    """A field of all rows that is cut for the rows one asks for."""
+class WindowColumn:
+    """A field of all rows that is cut when it is asked for; otherwise it behaves as the tensor of all rows.
 
-    rows: Rows
-    field: str
+    Single rows and slices of them are cut alone, without the others.
+    """
+
+    def __init__(self, rows: Rows, field: str) -> None:
+        self.rows, self.field = rows, field
+
+    def tensor(self) -> Tensor:
+        """The windows of all rows, ``[R, L, ...]``, or their lengths ``[R]``."""
+        return self._cut(slice(None))
 
     def __getitem__(self, index: Any) -> Any:
+        if not isinstance(index, tuple):
+            return self._cut(index)
+        row, rest = index[0], index[1:]
+        if isinstance(row, int):
+            return self._cut(row)[rest]
+        if isinstance(row, slice):
+            of_windows = (slice(None), *rest)
+            return self._cut(row)[of_windows]
+        return self.tensor()[index]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __eq__(self, other: object) -> Any:
+        return self.tensor() == other
+
+    def __ne__(self, other: object) -> Any:
+        return self.tensor() != other
+
+    __hash__ = object.__hash__
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # asked by copy and pickle before there are rows
+            raise AttributeError(name)
+        return getattr(self.tensor(), name)
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Give torch's functions, such as ``torch.cat``, the tensor of all rows."""
+        return func(*_as_tensors(args), **{k: _as_tensors(value) for k, value in (kwargs or {}).items()})
+
+    def _cut(self, index: Any) -> Any:
         windows = self.rows.windows
         wanted = {name: self.rows[name][index] for name in (windows.names.user, windows.names.end)}
         return windows.cut(wanted, [self.field])[self.field]
+
+
+def _as_tensors(value: Any) -> Any:
+    if isinstance(value, WindowColumn):
+        return value.tensor()
+    return type(value)(map(_as_tensors, value)) if isinstance(value, (list, tuple)) else value
 
 
 class Rows(Interaction):
@@ -94,6 +139,9 @@ class Rows(Interaction):
     ) -> None:
         super().__init__(columns)
         self.windows, self.exact = windows, exact or {}
+
+    def __contains__(self, field: object) -> bool:
+        return field in self.interaction or self.windows.can_cut(str(field))
 
     def sort(self, by: str | list[str], ascending: bool | list[bool] = True) -> None:
         """Sort the rows in place; differs from stock in the order by exact values, where they are known."""

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import recbole.data.dataset
-from recbole.data.dataset import Dataset, KnowledgeBasedDataset
 from recbole.data.utils import create_samplers, get_dataloader
 from recbole.sampler import KGSampler
 from recbole.utils import ModelType
 
-from recbole_popaware.data.dataloader import MultiTargetEvalDataLoader, TiledTrainDataLoader
+from recbole_popaware.data.dataloader import (
+    KnowledgeTrainDataLoader,
+    MultiTargetEvalDataLoader,
+    TiledTrainDataLoader,
+)
 from recbole_popaware.data.dataset import HistoryDataset
+from recbole_popaware.data.general import GeneralDataset
+from recbole_popaware.data.kinds import check_labels, reading_class, stock_class
 from recbole_popaware.errors import UsageError
+from recbole_popaware.schema.eval_args import GENERAL_TYPES, ranks_later_plays
 
 # What a data set and its split depend on, beside the properties that RecBole counts among those of data.
 DATA_PROPERTIES = (
     *("dataset", "data_path", "eval_args", "repeatable", "seed", "reproducibility", "encoding"),
     *("kept_users", "train_until", "valid_users", "targets", "mask_history", "window_fields"),
+    *("selected_features", "lenient"),
     *("hold_out_last", "popularity_until"),
     *(
         "HISTORY_END_FIELD",
@@ -36,48 +42,53 @@ def create_dataset(config: Any) -> Any:
     """Build the data set that ``config`` names.
 
     Returns:
-        A :class:`HistoryDataset` for sequential models; RecBole's own class for other kinds of model
-        and for the sequential ones that bring a class of their own.
+        A :class:`HistoryDataset` for sequential models, and a :class:`GeneralDataset` for general ones under
+        the same splits; for other splits and kinds of model, and for models that bring a class of their own,
+        RecBole's class with our reader.
 
     Raises:
-        UsageError: If a class of RecBole's own is asked for a global temporal split.
+        UsageError: If a class of RecBole's own is asked for a global temporal split, or labels are missing.
     """
+    dataset = _dataset_class(config)(config)
+    check_labels(config, dataset)
+    return dataset
+
+
+def _dataset_class(config: Any) -> type[Any]:
     own_class = getattr(recbole.data.dataset, config["model"] + "Dataset", None)
     if config["MODEL_TYPE"] == ModelType.SEQUENTIAL and own_class is None:
-        return HistoryDataset(config)
+        return HistoryDataset
+    if config["MODEL_TYPE"] in GENERAL_TYPES and own_class is None and ranks_later_plays(config):
+        return GeneralDataset
     if "GTS" in (config["eval_args"]["split"] or ()):
         raise UsageError(
             f"{config['model']} uses a data set class of its own, which cannot split by GTS; "
             f"choose another model or a split of RecBole's, such as {{LS: valid_and_test}}"
         )
-    if not Path(config["data_path"]).is_dir():  # stock would download it
-        raise UsageError(
-            f"data set [{config['dataset']}] is not there: expected the folder {config['data_path']}; name "
-            f"the one above it with --data_path"
-        )
-    of_knowledge = config["MODEL_TYPE"] == ModelType.KNOWLEDGE
-    return (own_class or (KnowledgeBasedDataset if of_knowledge else Dataset))(config)
+    return reading_class(stock_class(config))
 
 
 def data_preparation(config: Any, dataset: Any) -> tuple[Any, Any, Any]:
     """Split the data and make their loaders; RecBole's ``data_preparation`` without its files.
 
     Stock would first unpickle loaders that it finds on the disk. Besides, the loaders are ours where every
-    position is a target, and under GTS.
+    position is a target, under GTS, and for general models under the splits of sequential ones.
 
     Returns:
         Loaders of the training, the validation and the test part.
     """
     parts = dataset.build()
-    samplers = create_samplers(config, dataset, parts)
+    general = isinstance(parts[0], GeneralDataset)
+    # A general model's negatives are drawn without looking at later plays.
+    samplers = create_samplers(config, dataset, parts[:1] * 3 if general else parts)
     kinds: list[Any] = [get_dataloader(config, phase) for phase in ("train", "valid", "test")]
     more: list[Any] = []
     if config["train_targets"] == "all":
         kinds[0] = TiledTrainDataLoader
     elif config["MODEL_TYPE"] == ModelType.KNOWLEDGE:
-        negatives = config["train_neg_sample_args"]
+        kinds[0], negatives = KnowledgeTrainDataLoader, config["train_neg_sample_args"]
         more = [KGSampler(dataset, negatives["distribution"], negatives["alpha"])]
-    if "GTS" in (config["eval_args"]["split"] or ()):
+    if general or "GTS" in (config["eval_args"]["split"] or ()):
         kinds[1:] = [MultiTargetEvalDataLoader] * 2
     shuffle = True if more else config["shuffle"]
     train = kinds[0](config, parts[0], samplers[0], *more, shuffle=shuffle)

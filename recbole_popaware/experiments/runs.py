@@ -5,20 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recbole.utils import ModelType
+
 from recbole_popaware.config import Config
-from recbole_popaware.errors import UsageError, did_you_mean
+from recbole_popaware.errors import UsageError, did_you_mean, shown
 from recbole_popaware.experiments.plan import Plan, System
 from recbole_popaware.model.sequential_recommender import MostPop
+from recbole_popaware.pretraining import is_pretraining
+from recbole_popaware.schema.eval_args import GENERAL_TYPES, ranks_later_plays
 
 # Properties that name folders and devices, and change no result.
 _NEUTRAL = (
     *("data_path", "checkpoint_dir", "show_progress", "state", "gpu_id", "log_wandb", "wandb_project"),
     *("save_dataset", "dataset_save_path", "save_dataloaders", "dataloaders_save_path"),
 )
+# Properties of the evaluation that are neither RecBole's nor in eval_args.
+_RULES = ("targets", "mask_history", "kept_users", "valid_users", "train_until")
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ class Protocol:
         topk: Lengths of the ranked lists.
         main: The measure that picks epochs, such as ``GradedNDCG@10``.
         eval_args: How the data are split and ranked.
+        rules: Our properties that say who is evaluated, and on what.
     """
 
     file: Path
@@ -71,6 +78,12 @@ class Protocol:
     topk: tuple[int, ...]
     main: str
     eval_args: Mapping[str, Any]
+    rules: Mapping[str, Any] = field(default_factory=dict)
+
+    def properties(self) -> dict[str, Any]:
+        """The same by the names of properties."""
+        of_data = {"data": self.file, "protocol": self.preset, "eval_args": self.eval_args, **self.rules}
+        return {**of_data, "metrics": self.measures, "topk": self.topk, "valid_metric": self.main}
 
 
 def make_runs(plan: Plan, overrides: Mapping[str, Any], seeds: int) -> tuple[list[Run], Protocol]:
@@ -94,7 +107,7 @@ def make_runs(plan: Plan, overrides: Mapping[str, Any], seeds: int) -> tuple[lis
         known |= config.known_properties()
         settings["data_path"] = str(Path(config["data_path"]).parent.resolve())
         protocols[system.name] = _protocol(config)
-        learns = not issubclass(config.model_class, MostPop)
+        learns = not issubclass(config.model_class, MostPop) and config["MODEL_TYPE"] != ModelType.TRADITIONAL
         for seed in range(config["seed"], config["seed"] + (seeds if learns else 1)):
             effective = {**json.loads(config.settings_as_text()), "seed": seed}
             effective = {name: value for name, value in effective.items() if name not in _NEUTRAL}
@@ -114,6 +127,17 @@ def _config(plan: Plan, system: System, settings: dict[str, Any]) -> Config:
             f"system [{system.name}]: mode is {config['eval_args']['mode']}, but an experiment ranks the "
             f"whole catalogue: say mode: full"
         )
+    if config["MODEL_TYPE"] in GENERAL_TYPES and not ranks_later_plays(config):
+        raise UsageError(
+            f"system [{system.name}]: RecBole's defaults for {system.model} split plays at random and hide "
+            f"those of training, unlike those for sequential models; say for all systems eval_args with "
+            f"split: {{GTS: [0.8, 0.1, 0.1]}}, or with split: {{LS: valid_and_test}} and order: TO"
+        )
+    if is_pretraining(config):
+        raise UsageError(
+            f"system [{system.name}]: train_stage [{config['train_stage']}] ends without a validation; "
+            f"pretrain by itself, and say train_stage: finetune and pre_model_path here"
+        )
     return config
 
 
@@ -128,17 +152,20 @@ def _protocol(config: Config) -> Protocol:
         topk=tuple(config["topk"]),
         main=f"{metrics[name.lower()]}@{k}",
         eval_args=config["eval_args"],
+        rules={name: config[name] for name in _RULES},
     )
 
 
 def _shared(protocols: Mapping[str, Protocol]) -> Protocol:
     (first, protocol), *rest = protocols.items()
     for name, other in rest:
-        if other != protocol:
-            raise UsageError(
-                f"systems [{first}] and [{name}] differ in data, protocol, eval_args, metrics, topk or "
-                f"valid_metric; side by side they must share them"
-            )
+        mine, theirs = protocol.properties(), other.properties()
+        for key in mine:
+            if mine[key] != theirs[key]:
+                raise UsageError(
+                    f"systems [{first}] and [{name}] differ in {key}, {shown(mine[key])} and "
+                    f"{shown(theirs[key])}; side by side they must share it"
+                )
     return protocol
 
 

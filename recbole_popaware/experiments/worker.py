@@ -18,6 +18,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from recbole.utils import ModelType
 
 from recbole_popaware.config import Config
 from recbole_popaware.errors import UsageError
@@ -79,6 +80,8 @@ def _curve_writer(file: Path) -> Callable[[int, float], None]:
 def _result(trained: Trained, fingerprint: str) -> dict[str, Any]:
     result, data = dict[str, Any](trained.result), trained.prepared
     parameters = sum(p.numel() for p in trained.trainer.model.parameters() if p.requires_grad)
+    if data.config["MODEL_TYPE"] == ModelType.TRADITIONAL:
+        parameters = 0  # the one they have is for RecBole's optimiser
     names = ("test_result", "best_valid_result", "epochs", "seconds", "evaluation_seconds", "checkpoint")
     return {
         "fingerprint": fingerprint,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from logging import getLogger
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from recbole_popaware.data.dataset import HistoryDataset
+from recbole_popaware.data.general import GeneralDataset
 from recbole_popaware.errors import UsageError
 from recbole_popaware.plays.counts import ItemCounts
 from recbole_popaware.quick_start import load_data_and_model
@@ -23,6 +25,8 @@ from recbole_popaware.recommending.lists import Lists, schema, to_table
 from recbole_popaware.recommending.options import EVERYBODY, Options, Users, one_of_both
 from recbole_popaware.recommending.scorer import Scores, inference_transform, score_rows
 from recbole_popaware.recommending.selection import choose, weigh
+
+logger = getLogger(__name__)
 
 _SCORES_AT_ONCE = 1 << 25  # 128 MiB a matrix; up to four of them are alive
 _MOST_USERS_AT_ONCE = 1024
@@ -71,6 +75,10 @@ class Recommender:
         self._popular = self._popular_list(experiment.train_data.dataset.item_plays())
         self.listeners = of_data_set(self.dataset)
         self._n_trained = len(self.listeners.names)
+        self._trained_on: np.ndarray | None = None  # whether a general model knows each user
+        if isinstance(self.dataset, GeneralDataset):
+            trained = experiment.train_data.dataset.inter_feat[self.dataset.uid_field].numpy()
+            self._trained_on = np.bincount(trained, minlength=self._n_trained) > 0
         if options.history is not None:
             self._replace_history(*read_histories(options.history, self.dataset))
 
@@ -87,7 +95,12 @@ class Recommender:
         return ids, self.listeners.numbers(ids)
 
     def have_plays(self, numbers: np.ndarray) -> np.ndarray:
-        """Whether the users of some numbers ``[U]`` are known and have a history, ``[U]``."""
+        """Whether the users of some numbers ``[U]`` are known and have plays to recommend from, ``[U]``.
+
+        General models recommend from what they were trained on, whatever the history.
+        """
+        if self._trained_on is not None:
+            return self._trained_on[np.where(numbers < self._n_trained, numbers, 0)]
         starts = self.dataset.history.starts.numpy()
         have: np.ndarray = starts[numbers + 1] > starts[numbers]
         return have
@@ -138,12 +151,20 @@ class Recommender:
         self.dataset.replace_history(history)
         if hasattr(self._model, "history"):
             self._model.history = history
+        if self._trained_on is not None:
+            logger.warning(
+                "%s knows users by the plays it was trained on; those of the new file change no score",
+                type(self._model).__name__,
+            )
         self.listeners = listeners
 
     def _check(self) -> None:
         model = type(self._model).__name__
         if not isinstance(self.dataset, HistoryDataset):
-            raise UsageError(f"{model} has a data set class of RecBole's own, which keeps no histories")
+            raise UsageError(
+                f"{model} was trained with a data set class of RecBole's own, which keeps no histories; "
+                f"general models make lists once trained under split GTS, or LS and order: TO"
+            )
         if self.rules.topk > self.dataset.item_num - 1:
             raise UsageError(
                 f"topk is [{self.rules.topk}], but the catalogue has {self.dataset.item_num - 1} items"

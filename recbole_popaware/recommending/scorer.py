@@ -28,7 +28,7 @@ def score_rows(model: Any, rows: Any, item_feat: Any = None) -> Scores:
     """Score all items for rows of RecBole's fields.
 
     Args:
-        model: Any sequential model, in evaluation mode.
+        model: Any sequential or general model, in evaluation mode.
         rows: An interaction of B rows, on the model's device.
         item_feat: Features of all items, for models that score one item a row only.
     """
@@ -38,7 +38,7 @@ def score_rows(model: Any, rows: Any, item_feat: Any = None) -> Scores:
         scores = model.full_sort_predict(rows)
     except NotImplementedError:  # RecBole's trainer asks such models in the same way
         scores = torch.cat([_score_one_by_one(model, rows[[i]], item_feat) for i in range(len(rows))])
-    return Scores(scores.view(len(rows), -1), None)
+    return Scores(scores.view(len(rows), -1).to(model.device), None)  # EASE's are on the CPU always
 
 
 def _score_one_by_one(model: Any, row: Any, item_feat: Any) -> Tensor:

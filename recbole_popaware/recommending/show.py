@@ -39,7 +39,9 @@ def explain(recommender: Recommender, user: str, n_plays: int = 10) -> str:
     order = ["rank", ITEM, *([TITLE] if TITLE in frame else []), "kind", "plays", *_PARTS]
     frame = frame[order].rename(columns=_PARTS)
     if not recommender.have_plays(numbers)[0]:
-        return "\n".join([f"{user} has no plays and gets the popular items", "", draw(frame)])
+        return "\n".join(
+            [f"{user} has no plays that the model knows, and gets the popular items", "", draw(frame)]
+        )
     scores, played = recommender.score(torch.from_numpy(numbers))
     weight = recommender.rules.popularity_weight
     frame["head"] *= np.float32(weight)

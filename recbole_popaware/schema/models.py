@@ -97,6 +97,7 @@ OURS: dict[str, Check] = {
     "asymmetry": number(0, 1),
     "window_fields": NAMES,
     "training_seconds": optional(number(most=1e9, above=0)),
+    "lenient": SWITCH,
     "resume_from": optional(PATH),
     "tensorboard_dir": optional(PATH),
     "protocol": one_of(PROTOCOLS),

@@ -111,7 +111,7 @@ DATA: dict[str, Check] = {
         )
     ),
     "benchmark_filename": optional(
-        list_of(FILE_NAME, "three names of parts, such as [train, valid, test]", least=3, most=3)
+        list_of(FILE_NAME, "three names of parts, such as [train, valid, test], or two", least=2, most=3)
     ),
     "kg_reverse_r": SWITCH,
     "MAX_ITEM_LIST_LENGTH": whole(1, 100_000),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from recbole_popaware.errors import UsageError, shown
@@ -64,6 +65,10 @@ class Space(NamedTuple):
     def values(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
         """Properties of a point that hyperopt drew."""
         return {d.name: d.value(drawn[d.name]) for d in self.dimensions}
+
+    def without(self, names: Collection[str]) -> Space:
+        """The space of the other properties."""
+        return Space(tuple(d for d in self.dimensions if d.name not in names))
 
     def grid(self) -> tuple[int, Iterator[dict[str, int]]]:
         """Number of all points, and the points in order, the last property changing fastest.
@@ -130,7 +135,7 @@ def make_space(values: Mapping[str, Any]) -> Space:
 
 def _dimension(name: str, value: Any) -> Dimension:
     if isinstance(value, (list, tuple)) and value:
-        return Dimension(name, "choice", tuple(value))
+        return Dimension(name, "choice", tuple(map(_nested, value)))
     try:
         if not isinstance(value, str):
             raise ValueError('say a list of values, or text such as "uniform 0,0.5"')
@@ -175,4 +180,12 @@ def _literal_list(text: str) -> list[Any]:
         raise ValueError("a choice needs a list such as [1, 2] or ['CE', 'BPR'], text in quotes") from error
     if not isinstance(values, list):
         raise ValueError("a choice needs a list such as [1, 2]")
-    return values
+    return [_nested(value) for value in values]
+
+
+def _nested(value: Any) -> Any:
+    """Read a list that RecBole's files hold as text, such as '[64, 32]', since hyperopt takes no lists."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        with suppress(ValueError):
+            return parse_literal(value)
+    return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from logging import getLogger
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from recbole_popaware.tensorboard import ROOT
 from recbole_popaware.tuning.objective import Task, objective_function
 from recbole_popaware.tuning.results import Results, Trial, trials_folder
 from recbole_popaware.tuning.space import Space
+
+logger = getLogger(__name__)
 
 # Properties that change no result, and are therefore no part of a trial's name.
 RUN_PROPERTIES = (
@@ -41,7 +44,8 @@ class Study:
     """
 
     def __init__(self, request: Request, config: Config, space: Space, results: Results) -> None:
-        self.request, self.config, self.space, self.results = request, config, space, results
+        self.request, self.config, self.results = request, config, results
+        self.space = space.without(self._of_other_models(space))
         self.shared = SharedData()
         self._check()
         settings = _settings(config)
@@ -75,6 +79,19 @@ class Study:
         """Find the trial of a point, and run it here if it has to be."""
         trial = self.look_up(params)
         return trial if isinstance(trial, Trial) else objective_function(trial, self.shared)
+
+    def _of_other_models(self, space: Space) -> set[str]:
+        """Tuned properties that this model does not know but others of RecBole do: they change no result.
+
+        Files for several models, such as RecBole's example ``hyper.test``, name some.
+        """
+        unknown = {d.name for d in space.dimensions} - self.config.known_properties()
+        foreign = unknown & properties.of_stock_models()
+        if len(foreign) == len(space.dimensions):
+            return set()  # the check says what is wrong
+        for name in sorted(foreign):
+            logger.warning("property [%s] is none of %s and is not tuned", name, self.config["model"])
+        return foreign
 
     def _check(self) -> None:
         if not self.config["eval_step"]:

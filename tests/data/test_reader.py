@@ -8,11 +8,11 @@ from recbole_popaware.data.reader import read_columns, read_header
 from recbole_popaware.errors import UsageError
 
 
-def read(tmp_path, text, keep=None, separator="\t"):
+def read(tmp_path, text, keep=None, separator="\t", lenient=False):
     file = tmp_path / "a.inter"
     file.write_text(text)
     fields = read_header(str(file), separator, "utf-8")
-    return read_columns(str(file), fields, keep or list(fields), separator, "utf-8")
+    return read_columns(str(file), fields, keep or list(fields), separator, "utf-8", lenient)
 
 
 def test_only_the_empty_string_is_missing(tmp_path):
@@ -52,8 +52,24 @@ def test_a_missing_encoding_and_a_file_that_cannot_be_opened_are_told(tmp_path, 
 
 @pytest.mark.parametrize("line", ["a", "a\t1\t2", "a\tnoon", "a\t1 2"])
 def test_lines_that_do_not_fit_are_refused(tmp_path, line):
-    with pytest.raises(UsageError, match=r"a\.inter cannot be read"):
+    with pytest.raises(UsageError, match=r"a\.inter( cannot be read|: row 3 has)"):
         read(tmp_path, f"u:token\tt:float\nb\t1\n{line}\n")
+
+
+@pytest.mark.parametrize("rows", [[4], [0, 3, 4], [199_999]])  # of several blocks
+@pytest.mark.parametrize(("line", "columns"), [("a\t1\tb", "3 columns"), ("a", "1 column")])
+def test_rows_with_columns_too_many_are_refused_by_number_or_counted(tmp_path, caplog, rows, line, columns):
+    lines = [f"u{n}\t{n}" for n in range(200_000)]
+    for row in rows:
+        lines[row] = line
+    text = "\n".join(["u:token\tt:float", *lines])
+    fault = f"row {rows[0] + 2} has {columns}, but the header names 2"
+    with pytest.raises(UsageError, match=f"{fault}; correct it, or say --lenient"):
+        read(tmp_path, text)
+    assert not caplog.records
+    kept = read(tmp_path, text, lenient=True)
+    assert kept["t"].tolist() == [n for n in range(200_000) if n not in rows]
+    assert caplog.records[0].getMessage().endswith(f"{len(rows)} rows are left out; the first: {fault}")
 
 
 def test_a_separator_of_several_characters_is_refused(tmp_path):

@@ -100,7 +100,7 @@ DAMAGED = {
     "time that never ends": (".inter", ROW.replace(b"1600000001", b"inf"), "[timestamp]"),
     "no time": (".inter", ROW.replace(b"1600000001", b""), "1 rows have no [timestamp]"),
     "a word": (".inter", ROW.replace(b"1600000001", b"noon"), "Row #98"),
-    "ragged": (".inter", b"u1\ti1\n", "Row #98: Expected 5 columns, got 2"),
+    "ragged": (".inter", b"u1\ti1\n", "row 98 has 2 columns, but the header names 5"),
     "other text": (".inter", ROW.replace(b"i1", b"i\xff"), "not utf-8"),
     "one giant line": (".inter", b"x" * 3_000_000, "longer than"),
     "infinite feature": (".item", b"i99\t-inf\ta\t1\n", "[price]: 1 of 16 values"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import recbole.data.dataset
-from helpers import arguments
+from helpers import arguments, looping_plays, write_atomic
 
 import recbole_popaware.data
 from recbole_popaware import properties
@@ -22,7 +22,7 @@ from recbole_popaware.quick_start import run_recbole_popaware
 from recbole_popaware.tuning import study
 from recbole_popaware.tuning.options import Options
 from recbole_popaware.tuning.results import Results, Trial
-from recbole_popaware.tuning.space import read_line, read_space
+from recbole_popaware.tuning.space import make_space, read_line, read_space
 from recbole_popaware.tuning.tune import tune
 from recbole_popaware.utils import MODELS
 
@@ -93,6 +93,38 @@ def test_whole_steps_are_whole_numbers():
     assert repr(read_line("n_layers quniform 1,4,1").value(2.0)) == "2"
     assert repr(read_line("p quniform 0,1,0.1").value(0.1 * 3)) == "0.3"
     assert read_line("p choice [[64, 64], [128]]").value(np.int64(1)) == [128]
+
+
+def test_lists_may_be_text_as_in_recboles_files():
+    assert read_line("p choice ['[64, 32]', '[]', 'CE', '[']").arguments == ([64, 32], [], "CE", "[")
+
+
+@pytest.fixture
+def unplayed(toy, tmp_path):
+    """Users who leave items to draw negatives from."""
+    plays = [(f"u{n}", f"i{(n + play) % 12}", 1_600_000_000 + play) for n in range(12) for play in range(6)]
+    write_atomic(tmp_path / "data", "unplayed", plays)
+    return {**toy, "dataset": "unplayed"}
+
+
+def test_recboles_own_example_tunes_bpr(unplayed, tmp_path, caplog):
+    """RecBole's file names a property of other models, which BPR passes over."""
+    file = tmp_path / "hyper.test"
+    file.write_text(
+        "learning_rate loguniform -8, 0\n"
+        "embedding_size choice [8, 16]\n"
+        "mlp_hidden_size choice ['[64,64,64]','[128,128]']\n"
+    )
+    result = tune(Request("BPR", config_dict=unplayed), read_space(file), Options(algo="random", max_evals=2))
+    assert len(result.trials) == 2
+    assert all(trial.params.keys() == {"learning_rate", "embedding_size"} for trial in result.trials)
+    assert any("[mlp_hidden_size] is none of BPR" in record.getMessage() for record in caplog.records)
+
+
+def test_lists_are_tuned(unplayed):
+    space = make_space({"mlp_hidden_size": ["[8]", "[16, 8]"]})
+    result = tune(Request("NeuMF", config_dict=unplayed), space, Options())
+    assert [trial.params["mlp_hidden_size"] for trial in result.trials] == [[8], [16, 8]]
 
 
 def test_the_grid_is_walked_in_order_and_to_the_end(tmp_path):
@@ -244,6 +276,7 @@ def test_the_command_prints_the_best(toy, tmp_path, capsys):
         ("history_window pick [1]\n", [], "line 1"),
         ("history_windw choice [1]\n", [], "did you mean history_window?"),
         ("state choice ['INFO']\n", [], "cannot be tuned"),
+        ("pooling_mode choice ['sum']\n", [], "[pooling_mode] of PersonalizedMostPop is not known"),
         ("history_window choice [0]\n", [], "history_window is [0]"),
         ("history_window choice [1]\n", ["--history_window=3"], "given and tuned"),
         (WINDOWS, ["--algo=best"], "algo is [best]"),
@@ -318,3 +351,18 @@ def test_a_cluster_that_is_not_there_is_reported(toy, tmp_path, capsys):
     argv = arguments(toy, params_file="s.hyper", tool="ray", ray_address="127.0.0.1:1")
     assert main(["--model=PersonalizedMostPop", *argv]) == 2
     assert "127.0.0.1:1" in capsys.readouterr().err
+
+
+def test_general_models_are_tuned_on_data_that_all_trials_share(toy, tmp_path, monkeypatch):
+    write_atomic(tmp_path / "data", "toy", looping_plays(n_items=40))
+    made = []
+    create = data_utils.create_dataset
+    monkeypatch.setattr(data_utils, "create_dataset", lambda config: made.append(1) or create(config))
+    settings = {**toy, "eval_args": {"split": {"GTS": [0.6, 0.2, 0.2]}}}
+    (tmp_path / "space.hyper").write_text("reg_weight choice [1.0, 1000.0]\n")
+    request = Request("EASE", config_dict=settings)
+    result = tune(request, read_space(tmp_path / "space.hyper"), Options(algo="exhaustive"))
+    assert len(made) == 1
+    for trial in result.trials:
+        alone = run_recbole_popaware("EASE", config_dict={**settings, **trial.params})
+        assert trial.test == pytest.approx(alone["test_result"])
