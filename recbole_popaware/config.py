@@ -14,6 +14,7 @@ from recbole.evaluator.register import metrics_dict
 from recbole.utils import EvaluatorType, ModelType
 
 from recbole_popaware import compat, properties, schema
+from recbole_popaware.data.protocol import GENERAL_TYPES, ranks_later_plays
 from recbole_popaware.distributed import join_group
 from recbole_popaware.errors import UsageError, did_you_mean, shown
 from recbole_popaware.evaluator.base import UserMeasure
@@ -22,7 +23,6 @@ from recbole_popaware.literals import parse_literal, plain
 from recbole_popaware.model.losses import LOSS_TYPES
 from recbole_popaware.model.popularity_aware import PopularityAware
 from recbole_popaware.safe_yaml import PlainLoader, read_properties
-from recbole_popaware.schema.eval_args import GENERAL_TYPES, ranks_later_plays
 from recbole_popaware.schema.rules import check_processes
 from recbole_popaware.trust import PROCESS_PROPERTIES, keep_harmless, refuse_pickles
 from recbole_popaware.utils import get_model
