@@ -13,6 +13,7 @@ import recbole.config
 from recbole.utils import InputType, ModelType
 
 from recbole_popaware import compat, properties, schema
+from recbole_popaware.data.protocol import GENERAL_TYPES, ranks_later_plays
 from recbole_popaware.distributed import join_group
 from recbole_popaware.errors import UsageError, did_you_mean, shown
 from recbole_popaware.evaluator.evaluator import register_measures
@@ -22,7 +23,6 @@ from recbole_popaware.model.head_carrier import HeadCarrier
 from recbole_popaware.model.losses import LOSS_TYPES
 from recbole_popaware.model.popularity_aware import PopularityAware
 from recbole_popaware.safe_yaml import PlainLoader, read_properties
-from recbole_popaware.schema.eval_args import GENERAL_TYPES, ranks_later_plays
 from recbole_popaware.schema.measures import check_measures, check_value_measures
 from recbole_popaware.schema.rules import check_processes
 from recbole_popaware.trust import PROCESS_PROPERTIES, keep_harmless, refuse_pickles

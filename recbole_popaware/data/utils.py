@@ -18,8 +18,8 @@ from recbole_popaware.data.dataloader import (
 from recbole_popaware.data.dataset import HistoryDataset
 from recbole_popaware.data.general import GeneralDataset
 from recbole_popaware.data.kinds import check_labels, reading_class, stock_class
+from recbole_popaware.data.protocol import GENERAL_TYPES, ranks_later_plays
 from recbole_popaware.errors import UsageError
-from recbole_popaware.schema.eval_args import GENERAL_TYPES, ranks_later_plays
 
 # What a data set and its split depend on, beside the properties that RecBole counts among those of data.
 DATA_PROPERTIES = (

@@ -12,11 +12,11 @@ from typing import Any
 from recbole.utils import ModelType
 
 from recbole_popaware.config import Config
+from recbole_popaware.data.protocol import GENERAL_TYPES, ranks_later_plays
 from recbole_popaware.errors import UsageError, did_you_mean, shown
 from recbole_popaware.experiments.plan import Plan, System
 from recbole_popaware.model.sequential_recommender import MostPop
 from recbole_popaware.pretraining import is_pretraining
-from recbole_popaware.schema.eval_args import GENERAL_TYPES, ranks_later_plays
 
 # Properties that name folders and devices, and change no result.
 _NEUTRAL = (

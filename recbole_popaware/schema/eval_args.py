@@ -6,15 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from recbole.utils import ModelType
-
 from recbole_popaware.errors import UsageError, shown
 from recbole_popaware.schema.checks import is_number
 
 KEYS = ("split", "order", "group_by", "mode")
 HELD_OUT = ("valid_and_test", "valid_only", "test_only")
 MODES = "full, labeled, uniN or popN with N drawn items, such as uni100"
-GENERAL_TYPES = (ModelType.GENERAL, ModelType.TRADITIONAL)
 _MODE = re.compile(r"full|labeled|(uni|pop)[1-9][0-9]{0,5}", re.ASCII)
 
 
@@ -32,23 +29,6 @@ def check_eval_args(eval_args: Any) -> None:
         if key not in KEYS:
             raise UsageError(f"eval_args has the unknown key [{shown(key)}]; known are {', '.join(KEYS)}")
         _PARTS[key](value)
-
-
-def ranks_later_plays(settings: Any) -> bool:
-    """Whether general models have the users, targets and measures of sequential ones, nothing hidden.
-
-    This is so under GTS, and under leave-one-out by time; other settings are RecBole's.
-
-    Args:
-        settings: Properties, of which keys of ``eval_args`` may be missing.
-    """
-    eval_args = settings["eval_args"]
-    if not isinstance(eval_args, Mapping) or not isinstance(eval_args.get("split"), Mapping):
-        return False
-    mode = eval_args.get("mode", "full")
-    by_time = "GTS" in eval_args["split"] or ("LS" in eval_args["split"] and eval_args.get("order") == "TO")
-    full = all(m == "full" for m in (mode.values() if isinstance(mode, Mapping) else [mode]))
-    return by_time and full and settings["benchmark_filename"] is None
 
 
 def _check_split(split: Any) -> None:

@@ -9,9 +9,9 @@ from recbole.evaluator.base_metric import TopkMetric
 from recbole.evaluator.register import metric_types, metrics_dict
 from recbole.utils import EvaluatorType
 
+from recbole_popaware.data.protocol import GENERAL_TYPES, ranks_later_plays
 from recbole_popaware.errors import UsageError
 from recbole_popaware.evaluator.base import UserMeasure
-from recbole_popaware.schema.eval_args import GENERAL_TYPES, ranks_later_plays
 
 
 def check_value_measures(settings: Mapping[str, Any]) -> None:
