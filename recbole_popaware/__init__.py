@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from recbole_popaware.model.sequential_recommender import PersonalizedMostPop as PersonalizedMostPop
     from recbole_popaware.model.sequential_recommender import PopBERT4Rec as PopBERT4Rec
     from recbole_popaware.model.sequential_recommender import PopGSASRec as PopGSASRec
+    from recbole_popaware.model.sequential_recommender import PopOnly as PopOnly
     from recbole_popaware.model.sequential_recommender import PopSASRec as PopSASRec
     from recbole_popaware.quick_start import Prepared as Prepared
     from recbole_popaware.quick_start import RunResult as RunResult
@@ -49,7 +50,7 @@ _MODULES = {
     "recbole_popaware.measures": ("explore_recall", "graded_ndcg", "repeat_bias", "repeat_recall"),
     "recbole_popaware.model.sequential_recommender": (
         *("DecayPop", "DecayedItemKNN", "DecayedMostPop", "MostPop", "PersonalizedMostPop"),
-        *("PopBERT4Rec", "PopGSASRec", "PopSASRec", "TIFUKNN", "UPCF"),
+        *("PopBERT4Rec", "PopGSASRec", "PopOnly", "PopSASRec", "TIFUKNN", "UPCF"),
     ),
     "recbole_popaware.quick_start": ("Prepared", "RunResult"),
     "recbole_popaware.recommending.api": ("recommend",),

@@ -16,7 +16,7 @@ from recbole_popaware.trainer import Trainer, TrainerAdapter
 
 _PACKAGE = "recbole_popaware.model.sequential_recommender"
 MODELS = (
-    *("PopSASRec", "PopGSASRec", "PopBERT4Rec"),
+    *("PopSASRec", "PopGSASRec", "PopBERT4Rec", "PopOnly"),
     *("MostPop", "PersonalizedMostPop", "DecayedMostPop", "DecayPop", "DecayedItemKNN", "TIFUKNN", "UPCF"),
 )
 

@@ -11,9 +11,10 @@ from helpers import ROOT
 PACKAGE = ROOT / "recbole_popaware"
 SHARED = {"plays", "errors", "compat", "distributed"}
 ALLOWED = {
+    "replay": {"replay", "plays"},
     "plays": {"plays"},
-    "data": {"data", *SHARED},
-    "model": {"model", *SHARED},
+    "data": {"data", "replay", *SHARED},
+    "model": {"model", "replay", *SHARED},
     "evaluator": {"evaluator", *SHARED},
 }
 

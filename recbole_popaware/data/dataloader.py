@@ -13,7 +13,9 @@ from torch import Tensor
 from recbole_popaware.data.targets import GradedTargets
 from recbole_popaware.data.tiles import Tiles, draw_tiles, lay_tiles
 from recbole_popaware.distributed import resize_sampler
+from recbole_popaware.errors import UsageError
 from recbole_popaware.plays.ragged import pad_rows
+from recbole_popaware.replay.requests import Requests, at_borders, next_plays
 
 
 class TiledTrainDataLoader(TrainDataLoader):
@@ -79,6 +81,42 @@ class TiledTrainDataLoader(TrainDataLoader):
         full = min(self.config["epoch_batches"], len(tiles.ends) // size)
         drawn = torch.randperm(len(tiles.ends), generator=generator)[: full * size or None]
         return Tiles(*(column[drawn] for column in tiles))
+
+
+class RequestTrainDataLoader(TrainDataLoader):
+    """One row a request in the past (:mod:`recbole_popaware.replay.requests`), drawn once for a training.
+
+    Batches hold the index of each in the field that ``EXAMPLE_FIELD`` names.
+
+    Attributes:
+        requests: They are also the data set's, for the model.
+    """
+
+    def __init__(self, config: Any, dataset: Any, sampler: Any, shuffle: bool = False) -> None:
+        super().__init__(config, dataset, sampler, shuffle)
+        self.requests = dataset.requests = _past_requests(config, dataset)
+        n = sum(len(part.moments.users) for part in self.requests)
+        indices = object.__getattribute__(self, "dataset")  # torch's sampler asks this list for its length
+        indices[:] = range(n)
+        resize_sampler(self.sampler, n)
+
+    def collate_fn(self, index: Any) -> Interaction:
+        """The batch of the requests that ``index`` lists."""
+        return Interaction({self.config["EXAMPLE_FIELD"]: torch.as_tensor(index)})
+
+
+def _past_requests(config: Any, dataset: Any) -> list[Requests]:
+    """Requests as they will come: at borders in time under GTS, and before each next play otherwise."""
+    if dataset.history is None:
+        raise UsageError("this model needs whole histories, which files split beforehand do not hold")
+    generator = torch.Generator().manual_seed(config["seed"])
+    history, trained, n_items = dataset.history, dataset.trained_plays(), dataset.item_num
+    if dataset.splits_at_borders:
+        parts = at_borders(history, trained, n_items)
+    else:
+        parts = next_plays(history, trained, n_items, generator, config["replay_now"] == "target")
+    most = config["replay_requests"] // len(parts)
+    return [part.sample(most, n_items, generator) for part in parts]
 
 
 class MultiTargetEvalDataLoader(FullSortEvalDataLoader):

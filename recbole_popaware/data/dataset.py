@@ -12,6 +12,7 @@ from recbole.data.interaction import Interaction
 from recbole.utils import set_color
 from torch import Tensor
 
+from recbole_popaware.data.groups import read_groups
 from recbole_popaware.data.ordered import OrderedDataset
 from recbole_popaware.data.parts import split_at_borders
 from recbole_popaware.data.rows import FieldNames, Rows, WindowFields
@@ -22,8 +23,8 @@ from recbole_popaware.plays.history import PlayHistory
 
 
 def needs_times(config: Any) -> bool:
-    """Whether a model asks for the times of plays (``pps_age: hours``, ``decay_hours``)."""
-    return bool(config["pps_age"] == "hours" or config["decay_hours"])
+    """Whether a model asks for the times of plays (``pps_age: hours``, ``decay_hours``, PopOnly)."""
+    return bool(config["pps_age"] == "hours" or config["decay_hours"] or config["replay_neighbours"])
 
 
 class HistoryDataset(OrderedDataset):
@@ -189,6 +190,16 @@ class HistoryDataset(OrderedDataset):
             0, self.inter_feat[self.uid_field], self.inter_feat[self.end_field] + 1, "amax"
         )
 
+    def trained_plays(self) -> Tensor:
+        """Which plays of the store are in the training part, ``[P]``."""
+        starts = cast("PlayHistory", self.history).starts
+        sizes = torch.stack([self.training_ends() - starts[:-1], starts[1:] - self.training_ends()], 1)
+        return torch.tensor([True, False]).repeat(len(sizes)).repeat_interleave(sizes.flatten())
+
+    def item_groups(self) -> tuple[Tensor, ...]:
+        """See :func:`~.groups.read_groups`."""
+        return read_groups(self)
+
     def inter_matrix(self, form: str = "coo", value_field: str | None = None) -> Any:
         """Sparse user by item matrix of all plays; differs from stock in where it takes first plays from."""
         plays = self._rows_and_first_plays()
@@ -233,7 +244,14 @@ class HistoryDataset(OrderedDataset):
         ends = self.history.starts[users + 1]
         # RecBole's CPR models compute a loss when they score, and so read a target.
         rows = {self.uid_field: users, self.iid_field: torch.zeros_like(users), self.end_field: ends}
+        if self.history.times is not None:
+            rows[self.config["REQUEST_TIME_FIELD"]] = self._request_times(ends)
         return Interaction({**rows, **self._windows.cut(rows)})
+
+    def _request_times(self, ends: Tensor) -> Tensor:
+        """Moments of lists after all plays: the log's last one, or under leave-one-out each user's."""
+        times = cast("PlayHistory", self.history).timed()
+        return times.max().expand(len(ends)) if self.splits_at_borders else times[ends - 1]
 
 
 @contextmanager

@@ -88,6 +88,9 @@ def _evaluation_part(
         dataset.end_field: torch.from_numpy(chosen.ends),
         dataset.config["TARGET_PLAYS_FIELD"]: torch.from_numpy(chosen.target_plays),
     }
+    if dataset.history.times is not None:
+        border = split.borders.valid if part == VALID else split.borders.test
+        rows[dataset.config["REQUEST_TIME_FIELD"]] = torch.full((len(chosen.users),), border).double()
     built = dataset.copy(Interaction(rows))
     built.targets = chosen.targets
     return built

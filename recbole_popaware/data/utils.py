@@ -13,6 +13,7 @@ from recbole.utils import ModelType
 from recbole_popaware.data.dataloader import (
     KnowledgeTrainDataLoader,
     MultiTargetEvalDataLoader,
+    RequestTrainDataLoader,
     TiledTrainDataLoader,
 )
 from recbole_popaware.data.dataset import HistoryDataset
@@ -34,6 +35,8 @@ DATA_PROPERTIES = (
         "numerical_features",
         "pps_age",
         "decay_hours",
+        "replay_neighbours",
+        "REQUEST_TIME_FIELD",
     ),
 )
 
@@ -85,6 +88,8 @@ def data_preparation(config: Any, dataset: Any) -> tuple[Any, Any, Any]:
     more: list[Any] = []
     if config["train_targets"] == "all":
         kinds[0] = TiledTrainDataLoader
+    elif config["train_targets"] == "requests":
+        kinds[0] = RequestTrainDataLoader
     elif config["MODEL_TYPE"] == ModelType.KNOWLEDGE:
         kinds[0], negatives = KnowledgeTrainDataLoader, config["train_neg_sample_args"]
         more = [KGSampler(dataset, negatives["distribution"], negatives["alpha"])]

@@ -69,6 +69,16 @@ class PlayHistory(NamedTuple):
             first = torch.maximum(first, ends - length)
         return ranges(first, ends)
 
+    def timed(self) -> Tensor:
+        """Times of all plays, ``[P]``.
+
+        Raises:
+            ValueError: If the store was made without them.
+        """
+        if self.times is None:
+            raise ValueError("the times of plays are needed, but the store keeps none")
+        return self.times
+
     def window(self, users: Tensor, ends: Tensor, length: int) -> tuple[Tensor, Tensor]:
         """Find the newest plays of each row's history, in rows of equal length.
 

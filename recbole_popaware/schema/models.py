@@ -12,6 +12,7 @@ from recbole_popaware.model.initialisation import INITIALIZERS
 from recbole_popaware.model.negatives import DISTRIBUTIONS
 from recbole_popaware.model.recency_head import LEARNABLE
 from recbole_popaware.optimisation import SCHEDULES
+from recbole_popaware.replay.scorer import TERMS
 from recbole_popaware.schema.checks import (
     ANYTHING,
     MOST_FACTOR,
@@ -30,12 +31,20 @@ from recbole_popaware.schema.checks import (
     whole,
 )
 
-TRAIN_TARGETS = ("all", "next")
+TRAIN_TARGETS = ("all", "next", "requests")
 TRAIN_WINDOWS = ("all", "one")
 PROTOCOLS = ("corrected", "paper", "yambda")
 ACTIVATIONS = ("gelu", "relu", "swish", "tanh", "sigmoid")
 
-_FIELDS = ("HISTORY_END", "NEXT_ITEMS", "TARGET_ITEMS", "TARGET_GAINS", "TARGET_PLAYS")
+_FIELDS = (
+    "HISTORY_END",
+    "NEXT_ITEMS",
+    "TARGET_ITEMS",
+    "TARGET_GAINS",
+    "REQUEST_TIME",
+    "EXAMPLE",
+    "TARGET_PLAYS",
+)
 _SHARE = number(0, below=1)
 # float32 can represent the least, and its logarithm.
 _EPSILON = Check(number(1e-30, 1e6).accepts, "a number above 0, from 1e-30 to 1e6")
@@ -95,6 +104,12 @@ OURS: dict[str, Check] = {
     "recent_baskets": optional(whole(1)),
     "locality": number(0, 1000),
     "asymmetry": number(0, 1),
+    "replay_neighbours": optional(whole(1, 100_000)),
+    "replay_requests": whole(8),
+    "replay_hidden": whole(1, 1000),
+    "replay_dropout": _SHARE,
+    "replay_now": one_of(("last_play", "target")),
+    "replay_terms": list_of(one_of(TERMS), ", ".join(TERMS), most=len(TERMS)),
     "window_fields": NAMES,
     "training_seconds": optional(number(most=1e9, above=0)),
     "lenient": SWITCH,

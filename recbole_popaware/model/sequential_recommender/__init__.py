@@ -7,6 +7,7 @@ from recbole_popaware.model.sequential_recommender.mostpop import MostPop
 from recbole_popaware.model.sequential_recommender.personalizedmostpop import PersonalizedMostPop
 from recbole_popaware.model.sequential_recommender.popbert4rec import PopBERT4Rec
 from recbole_popaware.model.sequential_recommender.popgsasrec import PopGSASRec
+from recbole_popaware.model.sequential_recommender.poponly import PopOnly
 from recbole_popaware.model.sequential_recommender.popsasrec import PopSASRec
 from recbole_popaware.model.sequential_recommender.tifuknn import TIFUKNN
 from recbole_popaware.model.sequential_recommender.upcf import UPCF
@@ -21,5 +22,6 @@ __all__ = [
     "PersonalizedMostPop",
     "PopBERT4Rec",
     "PopGSASRec",
+    "PopOnly",
     "PopSASRec",
 ]

@@ -1,0 +1,239 @@
+"""The scores of the replay model: the faded count, corrected by what the record, the order and others say.
+
+Of an item that was played: the logarithm of its faded count, plus a term each for its record, the order and
+the spread (small networks over their features and the listener's habits that give 0 at the start: the model
+*is* the faded count then). Of an item never played: ``sum_k beta_k ln(1 + x_k / eps_k)`` over the sums x_k
+that spread to it and its popularity, with weights that depend on the listener, plus a constant of the
+listener that says how likely the next play is new.
+
+``docs/glossary.md`` lists the shape letters; Q moments, D pairs, S sums, U habits of a user.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from recbole_popaware.replay.examples import Examples, Played
+from recbole_popaware.replay.features import Features
+
+TERMS = ("record", "order", "spread")
+
+
+class Standardise(nn.Module):
+    """Features less their mean, over their deviation, as they were in the examples."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
+
+    def fit(self, x: Tensor) -> None:
+        """Take mean and deviation of features ``[A, width]``."""
+        self.mean.copy_(x.mean(0))
+        self.scale.copy_(1 / (x.std(0) + 1e-2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardised features of the same shape."""
+        standardised: Tensor = (x - self.mean) * self.scale
+        return standardised
+
+
+class Term(nn.Module):
+    """A small network with a linear shortcut that gives 0 at the start.
+
+    Args:
+        width: Number of features.
+        hidden: Width inside.
+        dropout: Dropout inside.
+        outputs: Number of outputs.
+    """
+
+    def __init__(self, width: int, hidden: int, dropout: float, outputs: int = 1) -> None:
+        super().__init__()
+        self.inside = nn.Sequential(
+            *(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout)),
+            *(nn.Linear(hidden, hidden), nn.GELU(), nn.Dropout(dropout)),
+        )
+        self.last, self.shortcut = nn.Linear(hidden, outputs), nn.Linear(width, outputs)
+        for layer in (self.last, self.shortcut):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs ``[A, outputs]`` of features ``[A, width]``."""
+        result: Tensor = self.last(self.inside(x)) + self.shortcut(x)
+        return result
+
+
+class ReplayScorer(nn.Module):
+    """Scores from features; see the module's docstring.
+
+    Args:
+        widths: Number of features of each of :data:`TERMS`; the others are switched off.
+        n_user: U.
+        n_sums: S.
+        hidden: Width inside the terms.
+        dropout: Dropout inside the terms.
+    """
+
+    def __init__(
+        self, widths: dict[str, int], n_user: int, n_sums: int, hidden: int = 16, dropout: float = 0.3
+    ) -> None:
+        super().__init__()
+        self.of_user = Standardise(n_user)
+        self.scales = nn.ModuleDict({name: Standardise(width) for name, width in widths.items()})
+        self.terms = nn.ModuleDict(
+            {name: Term(width + n_user, hidden, dropout) for name, width in widths.items()}
+        )
+        self.log_scale = nn.Parameter(torch.zeros(n_sums))  # 1 / eps
+        self.start = nn.Parameter(torch.full((n_sums + 1,), -1.0))  # before softplus
+        self.weights = Term(n_user, hidden, dropout, n_sums + 1)
+        self.constant = nn.Parameter(torch.tensor(-8.0))
+        self.gate = Term(n_user, hidden, dropout)
+
+    @torch.no_grad()
+    def fit_scales(self, examples: Examples) -> None:
+        """Take the scales of features, and the first constants, from examples."""
+        self.of_user.fit(examples.user)
+        for name, scale in self.scales.items():
+            cast("Standardise", scale).fit(getattr(examples.played, name))
+        reached = examples.new.sums.flatten(0, 1)
+        mean = reached.sum(0) / (reached > 0).sum(0).clamp(min=1)
+        self.log_scale.copy_(-(mean.clamp(min=1e-6)).log())
+        self.constant.add_(self._odds(examples))
+
+    def _odds(self, examples: Examples) -> Tensor:
+        """How far the mean logarithm of the odds of a new play is from that of the targets."""
+        played, new = self.both(examples)
+        log_odds = torch.logsumexp(new, 1) - log_sum_exp(played, examples.rows, len(examples.user))
+        log_odds = log_odds[log_odds.isfinite()]
+        n_new, n_played = examples.new.hit.sum(), examples.played.hit.sum()
+        return torch.log((n_new + 1) / (n_played + 1)) - log_odds.mean()
+
+    def both(self, examples: Examples) -> tuple[Tensor, Tensor]:
+        """Scores of the played items ``[D]`` and of the new candidates ``[Q, C]``."""
+        played = _total(self.played(examples.user, examples.rows, examples.played))
+        new = self.new(examples.user, examples.new.sums, examples.new.plays)
+        return played, new.masked_fill(~examples.new.there, -torch.inf)
+
+    def played(self, user: Tensor, rows: Tensor, features: Played | Features) -> dict[str, Tensor]:
+        """What each term gives to items that were played.
+
+        Args:
+            user: ``[Q, U]`` habits.
+            rows: ``[D]`` moment of each pair.
+            features: Features of the pairs.
+
+        Returns:
+            ``[D]`` scores by the name of the term; ``count`` is the faded count's.
+        """
+        habits = self.of_user(user)[rows]
+        scores = {"count": features.faded}
+        for name, term in self.terms.items():
+            x = self.scales[name](getattr(features, name))
+            scores[name] = term(torch.cat([x, habits], 1)).squeeze(1)
+        return scores
+
+    def new(self, user: Tensor, sums: Tensor, plays: Tensor) -> Tensor:
+        """Scores of items that were not played.
+
+        Args:
+            user: ``[Q, U]`` habits.
+            sums: ``[Q, C, S]`` what each gets from the history.
+            plays: ``[Q, C]`` or ``[C]`` its plays by everybody.
+
+        Returns:
+            ``[Q, C]``.
+        """
+        weights, constant = self._of_listener(user)
+        reached = torch.log1p(sums * self.log_scale.exp())
+        scores = (reached @ weights[:, :-1].unsqueeze(2)).squeeze(2)
+        scores = scores + weights[:, -1:] * torch.log1p(plays)
+        return scores + constant
+
+    def _of_listener(self, user: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights ``[Q, S + 1]`` of sums and popularity, and the constant ``[Q, 1]`` of new items."""
+        habits = self.of_user(user)
+        weights = functional.softplus(self.start + self.weights(habits))
+        return weights, self.constant + self.gate(habits)
+
+    def catalogue(self, features: Features, plays: Tensor) -> Tensor:
+        """Scores of all items ``[Q, n_items]``; the padding id has minus infinity.
+
+        Args:
+            features: Features of Q moments.
+            plays: ``[n_items]`` plays of each item by everybody.
+        """
+        weights, scores = self._of_listener(features.user)
+        scores = scores + weights[:, -1:] * torch.log1p(plays.float())
+        for index, sums in enumerate(features.sums):
+            scores.addcmul_(weights[:, index : index + 1], torch.log1p(sums * self.log_scale[index].exp()))
+        own = _total(self.played(features.user, features.records.rows, features))
+        scores.view(-1)[features.records.keys] = own
+        scores[:, 0] = -torch.inf
+        return scores
+
+    def terms_of(self, features: Features, plays: Tensor) -> dict[str, Tensor]:
+        """What each term gives to all items, ``[Q, n_items]``; their sum is the score.
+
+        Items never played have their whole score in ``new``, and played ones have theirs in the other terms.
+        """
+        new = self.catalogue(features, plays)
+        keys = features.records.keys
+        new.view(-1)[keys] = 0
+        terms = {}
+        for name, values in self.played(features.user, features.records.rows, features).items():
+            terms[name] = torch.zeros_like(new)
+            terms[name].view(-1)[keys] = values
+        return {**terms, "new": new}
+
+
+def log_sum_exp(scores: Tensor, rows: Tensor, n_rows: int) -> Tensor:
+    """``ln sum exp`` of scores ``[D]`` over the pairs of each of ``n_rows`` rows, ``-inf`` without any."""
+    most = torch.full((n_rows,), -torch.inf, device=scores.device)
+    most = most.scatter_reduce(0, rows, scores.detach(), "amax")
+    sums = scores.new_zeros(n_rows).index_add(0, rows, (scores - most[rows]).exp())
+    return most + sums.log()
+
+
+def replay_loss(examples: Examples, played: Tensor, new: Tensor) -> Tensor:
+    """Cross-entropy of each moment's targets among its candidates, in three parts that weigh alike.
+
+    A softmax over all candidates factors into whether a play is new, which of the played items it is, and
+    which of the others; each part is a mean over the moments that have such targets.
+
+    Args:
+        examples: Q moments.
+        played: ``[D]`` scores of played items.
+        new: ``[Q, C]`` scores of new candidates; minus infinity where there is none.
+    """
+    rows, n, hit = examples.rows, len(examples.user), examples.played.hit
+    all_played, all_new = log_sum_exp(played, rows, n), torch.logsumexp(new, 1)
+    n_played = played.new_zeros(n).index_add(0, rows, hit)
+    n_new = examples.new.hit.sum(1)
+    of_played = played.new_zeros(n).index_add(0, rows, (all_played[rows] - played) * hit)
+    of_new = (all_new.unsqueeze(1) - new).where(examples.new.hit > 0, 0.0).sum(1)
+    share = n_new / (n_played + n_new).clamp(min=1)
+    open_question = (n_played + n_new > 0) & all_new.isfinite()
+    odds = (all_new - all_played).where(open_question, 0.0)
+    which = functional.binary_cross_entropy_with_logits(odds, share, reduction="none")
+    return (
+        _mean(of_played / n_played.clamp(min=1), n_played > 0)
+        + _mean(of_new / n_new.clamp(min=1), n_new > 0)
+        + _mean(which, open_question)
+    )
+
+
+def _total(terms: dict[str, Tensor]) -> Tensor:
+    return torch.stack(list(terms.values())).sum(0)
+
+
+def _mean(values: Tensor, of: Tensor) -> Tensor:
+    return values.where(of, 0.0).sum() / of.sum().clamp(min=1)
