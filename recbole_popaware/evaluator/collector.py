@@ -11,7 +11,9 @@ from torch import Tensor
 
 from recbole_popaware.distributed import gather_rows
 from recbole_popaware.errors import UsageError
+from recbole_popaware.evaluator.composition import NewItems, compose
 from recbole_popaware.evaluator.ranking import ideal_gains, top_items
+from recbole_popaware.plays.explore_share import ExploreShares
 from recbole_popaware.plays.history import PlayHistory
 from recbole_popaware.plays.ragged import look_up_keys, row_keys
 
@@ -28,6 +30,7 @@ class PopAwareCollector(recbole.evaluator.Collector):
     * Equal scores have a fixed order, by item id, for stock's ranking measures too.
     * Hits come from a search: no [B, n_items] matrix of integers.
     * It knows gains of the targets, and the user's plays of what is recommended.
+    * Lists have a share of new items, with ``list_explore_share`` or ``list_calibrated``.
     * Where there are several processes, each hands over what all of them collected.
     """
 
@@ -37,7 +40,10 @@ class PopAwareCollector(recbole.evaluator.Collector):
         for key in self._ranked:
             delattr(self.register, key)  # so that super() leaves these to us
         self._ours = bool(config["save_per_user"]) or any(self.register.need(key) for key in _OURS)
+        self._explore_share: float = config["list_explore_share"] or 0.0
+        self._calibrated = bool(config["list_calibrated"])
         self._history: PlayHistory | None = None
+        self._shares: ExploreShares | None = None
         self._of_training: set[str] = set()
         self.n_rows = 0  # of the data being evaluated; set by the trainer where there are several processes
 
@@ -48,6 +54,9 @@ class PopAwareCollector(recbole.evaluator.Collector):
         if self.register.need("data.trained_items"):
             trained = (train_data.dataset.item_plays() > 0).sum()
             self.data_struct.set("data.trained_items", int(trained))
+        if self._calibrated and self._history is not None:
+            ends = _training_ends(train_data.dataset, self._history)
+            self._shares = ExploreShares.of_everybody(self._history, ends)
         self._of_training = set(self.data_struct._data_dict)
 
     def eval_batch_collect(
@@ -67,13 +76,13 @@ class PopAwareCollector(recbole.evaluator.Collector):
         super().eval_batch_collect(scores_tensor, interaction, positive_u, positive_i)
         if not (self._ranked or self._ours):
             return
-        n_items = scores_tensor.size(1)
-        top = top_items(scores_tensor, max(self.topk))
-        if scores_tensor.gather(1, top[:, :1]).isnan().any():  # torch ranks nan above all numbers
+        if scores_tensor.amax(dim=1).isnan().any():
             raise UsageError(
                 "the model's scores are nan, so its lists would be by chance; try a lower learning_rate, or "
                 "clip_grad_norm: {max_norm: 5}"
             )
+        n_items = scores_tensor.size(1)
+        top = self._lists(scores_tensor, interaction)
         positive_u, positive_i = positive_u.to(top.device), positive_i.to(top.device)
         if "rec.items" in self._ranked:
             self.data_struct.update_tensor("rec.items", top)
@@ -113,18 +122,34 @@ class PopAwareCollector(recbole.evaluator.Collector):
         users: Tensor = interaction[self.config["USER_ID_FIELD"]]
         return interaction[field] if field in interaction else torch.ones_like(users)
 
+    def _lists(self, scores: Tensor, interaction: Any) -> Tensor:
+        """Ranked items ``[B, K]`` of the longest list; shorter ones are its first items."""
+        lengths = sorted(self.topk)
+        if not (self._calibrated or self._explore_share):
+            return top_items(scores, lengths[-1])
+        history, users, ends = self._histories(interaction)
+        wanted = NewItems.at_least(self._explore_share, lengths)
+        if self._shares is not None:
+            wanted = NewItems.calibrated(self._shares.at(users, ends), lengths)
+        counts = history.counts(users, ends, scores.size(1), device=scores.device)
+        return compose(scores.clone(), counts, wanted)[0]
+
+    def _histories(self, interaction: Any) -> tuple[PlayHistory, Tensor, Tensor]:
+        """All plays, and each row's user and end of history, ``[B]`` each."""
+        if self._history is None:
+            raise UsageError(
+                "measures of repeats and explorations, and lists with a share of new items, need whole "
+                "histories, which this model's data set (or benchmark_filename) does not hold"
+            )
+        users, ends = (interaction[self.config[f"{field}_FIELD"]] for field in ("USER_ID", "HISTORY_END"))
+        return self._history, users.cpu(), ends.cpu()
+
     def _collect_ours(
         self, top: Tensor, n_items: int, interaction: Any, targets: tuple[Tensor, Tensor]
     ) -> None:
-        if self._history is None:
-            raise UsageError(
-                "measures of repeats and explorations need whole histories, which this model's data set "
-                "(or benchmark_filename) does not hold"
-            )
+        history, users, ends = self._histories(interaction)
         items, gains = targets
-        users = interaction[self.config["USER_ID_FIELD"]].cpu()
-        ends = interaction[self.config["HISTORY_END_FIELD"]].cpu()
-        counts = self._history.counts(users, ends, n_items, device=top.device)
+        counts = history.counts(users, ends, n_items, device=top.device)
         repeated = counts.of_items(items) > 0
         known, order = row_keys(items, n_items).flatten().sort()
         k, real = top.size(1), gains > 0
@@ -142,3 +167,10 @@ class PopAwareCollector(recbole.evaluator.Collector):
         }
         for key, value in collected.items():
             self.data_struct.update_tensor(key, value)
+
+
+def _training_ends(train: Any, history: PlayHistory) -> Tensor:
+    """Where each user's plays of the training part end, ``[n_users]``: behind the last target there."""
+    rows = train.inter_feat
+    targets = rows[train.uid_field], rows[train.end_field]
+    return history.starts[:-1].scatter_reduce(0, targets[0], targets[1] + 1, "amax")

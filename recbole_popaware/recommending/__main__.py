@@ -107,6 +107,9 @@ def parse(argv: Sequence[str] | None) -> Arguments:
     lists.add_argument(
         "--explore-share", type=float, default=0.0, metavar="S", help="share of items never played, at least"
     )
+    lists.add_argument(
+        "--calibrated", action="store_true", help="as many items never played as the user's own plays have"
+    )
     lists.add_argument("--exclude-history", action="store_true", help="only items never played")
     files = parser.add_argument_group("files")
     files.add_argument("--history", metavar="FILE", help="an .inter file to recommend from instead")

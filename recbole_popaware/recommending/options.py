@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Union
 
@@ -26,6 +25,7 @@ class ListRules:
         popularity_weight: W in ``score = model_score + W * popularity_score``.
         explore_share: At least this share of each list, rounded up, are items the user never played.
         exclude_history: Only items the user never played.
+        calibrated: Each user's list has the share of such items that the user's own plays have.
 
     Raises:
         UsageError: If a value is none of these.
@@ -35,6 +35,7 @@ class ListRules:
     popularity_weight: float = 1.0
     explore_share: float = 0.0
     exclude_history: bool = False
+    calibrated: bool = False
 
     def __post_init__(self) -> None:
         if self.topk < 1:
@@ -43,12 +44,12 @@ class ListRules:
             raise UsageError(f"the popularity weight is [{self.popularity_weight}], but must be a number")
         if not 0 <= self.explore_share <= 1:
             raise UsageError(f"the explore share is [{self.explore_share}], but must lie between 0 and 1")
-
-    @property
-    def explore_places(self) -> int:
-        """Least number of items of a list that the user never played."""
-        share = Fraction(repr(float(self.explore_share)))  # 0.7 of 10 items are 7, which floats miss
-        return math.ceil(share * self.topk)
+        if self.calibrated and (self.explore_share or self.exclude_history):
+            other = "exclude_history" if self.exclude_history else "an explore_share"
+            raise UsageError(
+                f"calibrated lists have each user's own share of new items, so {other} contradicts them; "
+                f"leave one out"
+            )
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Options:
         popularity_weight: See :class:`ListRules`.
         explore_share: See :class:`ListRules`.
         exclude_history: See :class:`ListRules`.
+        calibrated: See :class:`ListRules`.
         history: An atomic ``.inter`` file whose plays replace those that the model was trained on.
         item_file: Titles of items: an atomic ``.item`` file, CSV or parquet with a column ``item_id``.
         title_column: Its column of titles; default: the one whose name says so.
@@ -71,6 +73,7 @@ class Options:
     popularity_weight: float = ListRules.popularity_weight
     explore_share: float = ListRules.explore_share
     exclude_history: bool = ListRules.exclude_history
+    calibrated: bool = ListRules.calibrated
     history: str | os.PathLike[str] | None = None
     item_file: str | os.PathLike[str] | None = None
     title_column: str | None = None
@@ -87,7 +90,9 @@ class Options:
 
     def rules(self, topk: int) -> ListRules:
         """The rules of lists of a length."""
-        return ListRules(topk, self.popularity_weight, self.explore_share, self.exclude_history)
+        return ListRules(
+            topk, self.popularity_weight, self.explore_share, self.exclude_history, self.calibrated
+        )
 
 
 def one_of_both(options: Options | None, **keywords: Any) -> Options:

@@ -18,11 +18,13 @@ from recbole_popaware.data.dataset import HistoryDataset
 from recbole_popaware.data.general import GeneralDataset
 from recbole_popaware.errors import UsageError
 from recbole_popaware.plays.counts import ItemCounts
+from recbole_popaware.plays.explore_share import ExploreShares
+from recbole_popaware.plays.history import PlayHistory
 from recbole_popaware.quick_start import load_data_and_model
 from recbole_popaware.recommending.columns import read_titles, read_users
 from recbole_popaware.recommending.listeners import Listeners, of_data_set, read_histories
 from recbole_popaware.recommending.lists import Lists, schema, to_table
-from recbole_popaware.recommending.options import EVERYBODY, Options, Users, one_of_both
+from recbole_popaware.recommending.options import EVERYBODY, ListRules, Options, Users, one_of_both
 from recbole_popaware.recommending.scorer import Scores, inference_transform, score_rows
 from recbole_popaware.recommending.selection import choose, weigh
 
@@ -79,8 +81,10 @@ class Recommender:
         if isinstance(self.dataset, GeneralDataset):
             trained = experiment.train_data.dataset.inter_feat[self.dataset.uid_field].numpy()
             self._trained_on = np.bincount(trained, minlength=self._n_trained) > 0
+        of_everybody = self.dataset.history
         if options.history is not None:
             self._replace_history(*read_histories(options.history, self.dataset))
+        self._shares = self._explore_shares(of_everybody) if self.rules.calibrated else None
 
     def select(self, users: Users) -> tuple[np.ndarray, np.ndarray]:
         """Find users.
@@ -140,12 +144,19 @@ class Recommender:
             return Lists(*(column.expand(len(users), -1) for column in self._popular))
         scores, counts = self.score(users[have_plays])
         weighed = weigh(scores.network, scores.popularity, self.rules.popularity_weight)
-        own = Lists.personal(choose(weighed, counts, self.rules), scores, counts)
+        shares = None if self._shares is None else self._shares.latest(users[have_plays])
+        own = Lists.personal(choose(weighed, counts, self.rules, shares), scores, counts)
         return own.of_rows(have_plays, self._popular)
 
     def _popular_list(self, item_plays: Tensor) -> Lists:
         scores = item_plays.cpu().float().unsqueeze(0).clone()
-        return Lists.popular(*choose(scores, ItemCounts.none(scores.size(1)), self.rules))
+        return Lists.popular(*choose(scores, ItemCounts.none(scores.size(1)), ListRules(self.rules.topk)))
+
+    def _explore_shares(self, of_everybody: PlayHistory | None) -> ExploreShares:
+        """Shares of new plays; everybody's is that of the data set, as a new history may be one user's."""
+        latest: PlayHistory = self.dataset.history
+        everybody = ExploreShares.of_everybody(latest if of_everybody is None else of_everybody).everybody
+        return ExploreShares.of(latest, everybody)
 
     def _replace_history(self, history: Any, listeners: Listeners) -> None:
         self.dataset.replace_history(history)

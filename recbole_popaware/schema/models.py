@@ -123,6 +123,8 @@ OURS: dict[str, Check] = {
     "popularity_until": one_of(("train", "test")),
     "targets": one_of(TARGETS),
     "mask_history": SWITCH,
+    "list_explore_share": optional(number(0, 1)),
+    "list_calibrated": SWITCH,
     "save_per_user": SWITCH,
     "novelty_epsilon": _EPSILON,
     **{f"{field}_FIELD": NAME for field in _FIELDS},

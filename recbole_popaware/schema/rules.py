@@ -26,7 +26,17 @@ def check_rules(settings: Mapping[str, Any]) -> None:
     Raises:
         UsageError: If they do not fit together.
     """
-    for rule in (_popularity_head, _training, _network, _fields, _data, _machine, _sequential, _split):
+    for rule in (
+        _popularity_head,
+        _training,
+        _network,
+        _fields,
+        _data,
+        _machine,
+        _sequential,
+        _split,
+        _lists,
+    ):
         rule(settings)
 
 
@@ -126,3 +136,19 @@ def _split(settings: Mapping[str, Any]) -> None:
     mode = eval_args.get("mode", "full")
     if any(m != "full" for m in (mode.values() if isinstance(mode, Mapping) else [mode])):
         raise UsageError(f"mode is [{mode}], but under GTS users are ranked over all items: say mode: full")
+
+
+def _lists(settings: Mapping[str, Any]) -> None:
+    shares = {
+        name: settings[name] for name in ("list_explore_share", "list_calibrated") if settings.get(name)
+    }
+    if len(shares) == 2:
+        raise UsageError(
+            "list_calibrated: True gives each user's lists a share of their own of new items, and "
+            "list_explore_share all lists the same; leave one out"
+        )
+    for name, value in shares.items():
+        if settings.get("mask_history"):
+            raise UsageError(
+                f"{name}: {value} mixes new and played items, but mask_history ranks new ones only"
+            )

@@ -80,6 +80,28 @@ def test_a_share_of_items_never_played(three):
     assert (frame[frame.kind == "explore"].groupby("user_id").size() == 2).all()
 
 
+def test_calibrated_lists_have_the_user_s_own_share_of_new_items(three):
+    file = save("PersonalizedMostPop", three)
+    frame = recbole_popaware.recommend(file, [*TIMELINES, "zoe"], topk=4, calibrated=True)
+    # With plays fading, .648 of all are new. Counted as 10 plays more: ann .674, bob .619, cyd .651.
+    assert frame[frame.kind == "explore"].groupby("user_id").size().to_dict() == {
+        "ann": 3,
+        "bob": 2,
+        "cyd": 3,
+    }
+    assert letters(frame, "ann") == "afhg"
+    assert letters(frame, "bob") == "efab"
+    assert letters(frame, "zoe") == letters(recbole_popaware.recommend(file, ["zoe"], topk=4), "zoe")
+
+
+def test_in_calibrated_lists_everybody_is_who_is_in_the_data_set(three, tmp_path):
+    file = save("PersonalizedMostPop", three)
+    history = write_atomic(tmp_path, "new", [("zoe", item, time) for time, item in enumerate("abcdeabcde")])
+    frame = recbole_popaware.recommend(file, topk=5, calibrated=True, history=history)
+    # 4.539 of 9.403 faded plays, and 6.48 of 10: .568. With a file of zoe's plays as everybody's it is .483.
+    assert frame.kind.tolist() == ["repeat"] * 2 + ["explore"] * 3
+
+
 def score_by_hand(experiment, plays):
     """Scores of all users' latest windows, made without the store of plays."""
     dataset, length = experiment.dataset, experiment.config["MAX_ITEM_LIST_LENGTH"]

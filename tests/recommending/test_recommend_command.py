@@ -66,6 +66,13 @@ def test_all_options_together_in_a_process_of_its_own(file, toy, tmp_path):
     ]
 
 
+def test_calibrated_lists_from_the_command_are_those_of_the_function(file, capsys):
+    assert main(["--checkpoint", file, "--calibrated", "--topk=5", "--output=lists.parquet"]) == 0
+    expected = recbole_popaware.recommend(file, topk=5, calibrated=True)
+    pd.testing.assert_frame_equal(pd.read_parquet("lists.parquet"), expected)
+    assert expected.kind.tolist() != recbole_popaware.recommend(file, topk=5).kind.tolist()
+
+
 def test_explain_tells_where_scores_come_from(file, capsys):
     assert main(["--checkpoint", file, "--explain=u3", "--topk=20", "--popularity-weight=2"]) == 0
     out = capsys.readouterr().out
@@ -101,6 +108,8 @@ def test_explain_without_a_head_or_plays(toy, tmp_path, capsys):
         (["--topk=41"], "but the catalogue has"),
         (["--topk=many"], "--topk"),
         (["--explore-share=1.5"], "between 0 and 1"),
+        (["--calibrated", "--explore-share=0.1"], "an explore_share contradicts them"),
+        (["--calibrated", "--exclude-history"], "exclude_history contradicts them"),
         (["--popularity-weight=much"], "--popularity-weight"),
         (["--popularity-weight=nan"], "must be a number"),
         (["--batch-size=0"], "at least 1"),

@@ -54,15 +54,6 @@ def test_lists_without_the_history_are_the_best_new_items(row, history, k):
     assert not filled[len(new) :].any()
 
 
-def test_the_share_is_rounded_up_as_it_is_written():
-    assert [ListRules(10, explore_share=share).explore_places for share in (0, 0.01, 0.3, 0.7, 1)] == [
-        *(0, 1, 3, 7, 10)
-    ]
-    assert math.ceil(0.07 * 100) == 8
-    assert ListRules(100, explore_share=0.07).explore_places == 7
-    assert ListRules(3, explore_share=1e-9).explore_places == 1
-
-
 def test_the_weight_is_that_of_popularity():
     network, popularity = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, -1.0]])
     assert weigh(network, popularity, 0.5).tolist() == [[2.5, 1.5]]
@@ -85,6 +76,20 @@ def test_the_weight_is_that_of_popularity():
 def test_rules_that_cannot_work_are_refused(values):
     with pytest.raises(UsageError, match="is \\["):
         ListRules(**values)
+
+
+@pytest.mark.parametrize("other", [{"explore_share": 0.1}, {"exclude_history": True}])
+def test_calibrated_lists_leave_no_other_choice_of_new_items(other):
+    with pytest.raises(UsageError, match=f"{next(iter(other))} contradicts"):
+        ListRules(calibrated=True, **other)
+
+
+def test_calibrated_lists_have_each_user_s_own_share():
+    scores = torch.tensor([[0.0, 7, 6, 5, 4, 3, 2, 1]] * 2)
+    shares = torch.tensor([0.25, 0.74])  # of 4 items: 1, and 2.96
+    items, values = choose(scores, played_by([1, 2, 3, 4], [3, 4]), ListRules(4, calibrated=True), shares)
+    assert items.tolist() == [[1, 2, 3, 5], [1, 2, 3, 5]]
+    assert values.tolist() == [[7, 6, 5, 3], [7, 6, 5, 3]]
 
 
 def test_options_that_cannot_work_are_refused():
