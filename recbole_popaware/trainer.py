@@ -37,6 +37,8 @@ from recbole_popaware.trust import keep_harmless
 
 logger = getLogger(__name__)
 
+REPLAY_RATE = 0.003  # of the replay head, which learns from far fewer examples than a network
+
 
 class TrainerAdapter(TimedTraining, ScheduledTraining, DistributedTraining, recbole.trainer.Trainer):
     """Mixin before a RecBole trainer; differs from stock in its evaluation and in its checkpoints.
@@ -176,17 +178,24 @@ class Trainer(TrainerAdapter):
     def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer:
         if not self._learns():  # torch refuses an optimiser over nothing
             kwargs["params"] = [torch.nn.Parameter(torch.empty(0))]
-        elif self.config["pps_learning_rate"] and "params" not in kwargs:
+        elif self._head_rate and "params" not in kwargs:
             kwargs["params"] = self._parameter_groups()
         optimizer: torch.optim.Optimizer = super()._build_optimizer(**kwargs)
         return optimizer
+
+    @property
+    def _head_rate(self) -> float | None:
+        """Learning rate of the head, if it has one of its own."""
+        own = REPLAY_RATE if self.config["popularity_head"] == "replay" else None
+        rate: float | None = self.config["pps_learning_rate"] or own
+        return rate
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         """The head's parameters apart from all others, without weight decay."""
         groups: list[dict[str, Any]] = [{"params": []}, {"params": []}]
         for name, parameter in self.model.named_parameters():
-            groups[name.startswith("popularity_head.")]["params"].append(parameter)
-        groups[1].update(lr=self.config["pps_learning_rate"], weight_decay=0.0)
+            groups[name.startswith(("popularity_head.", "replay."))]["params"].append(parameter)
+        groups[1].update(lr=self._head_rate, weight_decay=0.0)
         return [group for group in groups if group["params"]]
 
     def _train_epoch(self, train_data: Any, epoch_idx: int, *args: Any, **kwargs: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,14 @@ from recbole_popaware.data.tiles import Tiles, draw_tiles, lay_tiles
 from recbole_popaware.distributed import resize_sampler
 from recbole_popaware.errors import UsageError
 from recbole_popaware.plays.ragged import pad_rows
-from recbole_popaware.replay.requests import Requests, at_borders, next_plays
+from recbole_popaware.replay.requests import (
+    BORDERS,
+    NETWORK_SHARES,
+    SHARES,
+    Requests,
+    at_borders,
+    next_plays,
+)
 
 
 class TiledTrainDataLoader(TrainDataLoader):
@@ -95,14 +103,53 @@ class RequestTrainDataLoader(TrainDataLoader):
     def __init__(self, config: Any, dataset: Any, sampler: Any, shuffle: bool = False) -> None:
         super().__init__(config, dataset, sampler, shuffle)
         self.requests = dataset.requests = _past_requests(config, dataset)
-        n = sum(len(part.moments.users) for part in self.requests)
+        moments = [part.moments for part in self.requests]
+        self._users, self._ends = (torch.cat(columns) for columns in list(zip(*moments))[:2])
+        n = len(self._users)
         indices = object.__getattribute__(self, "dataset")  # torch's sampler asks this list for its length
         indices[:] = range(n)
         resize_sampler(self.sampler, n)
 
     def collate_fn(self, index: Any) -> Interaction:
-        """The batch of the requests that ``index`` lists."""
-        return Interaction({self.config["EXAMPLE_FIELD"]: torch.as_tensor(index)})
+        """The batch of the requests that ``index`` lists, with the windows before them."""
+        chosen, dataset = torch.as_tensor(index), self._dataset
+        rows = {self.uid_field: self._users[chosen], dataset.end_field: self._ends[chosen]}
+        batch = Interaction({**rows, self.config["EXAMPLE_FIELD"]: chosen})
+        batch.update(dataset.windows_of(batch))
+        return batch
+
+
+class MixedTrainDataLoader(TiledTrainDataLoader):
+    """Windows up to a border for a network, and in batches of their own requests after it for a head.
+
+    Batches of requests are spread evenly among the others.
+    """
+
+    def __init__(self, config: Any, dataset: Any, sampler: Any, shuffle: bool = False) -> None:
+        self._requests = RequestTrainDataLoader(config, dataset, sampler, shuffle)
+        super().__init__(config, dataset, sampler, shuffle)
+        known = self._requests.requests[0].known
+        users = torch.repeat_interleave(dataset.history.starts.diff())
+        ends = dataset.history.starts[:-1] + torch.bincount(users[known], minlength=dataset.user_num)
+        last = torch.minimum(self._last, ends[self._users] - 1)
+        kept = last >= self._first
+        self._users, self._first, self._last = self._users[kept], self._first[kept], last[kept]
+        if not len(self._users):
+            raise UsageError(
+                "popularity_head: replay finds no window before its border: there are too few plays"
+            )
+        self._lay(torch.Generator().manual_seed(config["seed"]))
+
+    def __len__(self) -> int:
+        return super().__len__() + len(self._requests)
+
+    def __iter__(self) -> Any:
+        windows, requests = super().__iter__(), iter(self._requests)
+        n_windows, n_requests = super().__len__(), len(self._requests)
+        for index, batch in enumerate(windows):
+            yield batch
+            due = (index + 1) * n_requests // n_windows - index * n_requests // n_windows
+            yield from islice(requests, due)
 
 
 def _past_requests(config: Any, dataset: Any) -> list[Requests]:
@@ -111,10 +158,12 @@ def _past_requests(config: Any, dataset: Any) -> list[Requests]:
         raise UsageError("this model needs whole histories, which files split beforehand do not hold")
     generator = torch.Generator().manual_seed(config["seed"])
     history, trained, n_items = dataset.history, dataset.trained_plays(), dataset.item_num
+    with_network = config["train_targets"] == "all"
     if dataset.splits_at_borders:
-        parts = at_borders(history, trained, n_items)
+        parts = at_borders(history, trained, n_items, NETWORK_SHARES if with_network else BORDERS)
     else:
-        parts = next_plays(history, trained, n_items, generator, config["replay_now"] == "target")
+        of_target, shares = config["replay_now"] == "target", NETWORK_SHARES if with_network else SHARES
+        parts = next_plays(history, trained, n_items, generator, of_target, shares)
     most = config["replay_requests"] // len(parts)
     return [part.sample(most, n_items, generator) for part in parts]
 

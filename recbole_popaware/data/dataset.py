@@ -24,7 +24,8 @@ from recbole_popaware.plays.history import PlayHistory
 
 def needs_times(config: Any) -> bool:
     """Whether a model asks for the times of plays (``pps_age: hours``, ``decay_hours``, PopOnly)."""
-    return bool(config["pps_age"] == "hours" or config["decay_hours"] or config["replay_neighbours"])
+    asked = config["popularity_head"] == "replay" or config["pps_age"] == "hours"
+    return bool(asked or config["decay_hours"] or config["train_targets"] == "requests")
 
 
 class HistoryDataset(OrderedDataset):

@@ -12,6 +12,7 @@ from recbole.utils import ModelType
 
 from recbole_popaware.data.dataloader import (
     KnowledgeTrainDataLoader,
+    MixedTrainDataLoader,
     MultiTargetEvalDataLoader,
     RequestTrainDataLoader,
     TiledTrainDataLoader,
@@ -35,7 +36,7 @@ DATA_PROPERTIES = (
         "numerical_features",
         "pps_age",
         "decay_hours",
-        "replay_neighbours",
+        "popularity_head",
         "REQUEST_TIME_FIELD",
     ),
 )
@@ -87,7 +88,8 @@ def data_preparation(config: Any, dataset: Any) -> tuple[Any, Any, Any]:
     kinds: list[Any] = [get_dataloader(config, phase) for phase in ("train", "valid", "test")]
     more: list[Any] = []
     if config["train_targets"] == "all":
-        kinds[0] = TiledTrainDataLoader
+        replays = config["popularity_head"] == "replay"
+        kinds[0] = MixedTrainDataLoader if replays else TiledTrainDataLoader
     elif config["train_targets"] == "requests":
         kinds[0] = RequestTrainDataLoader
     elif config["MODEL_TYPE"] == ModelType.KNOWLEDGE:

@@ -12,8 +12,9 @@ from recbole_popaware.model.recency_head import DEFAULT_DECAY, DEFAULT_OFFSET, R
 from recbole_popaware.plays.play_index import PlayIndex, Queries
 
 SWITCHED_OFF = "none"
+REPLAY = "replay"  # not one of these heads: see replay_head.py
 BY_LOSS = "auto"
-HEADS = (BY_LOSS, "softmax", "sigmoid", SWITCHED_OFF)
+HEADS = (BY_LOSS, "softmax", "sigmoid", SWITCHED_OFF, REPLAY)
 
 
 class Head(Protocol):
@@ -45,7 +46,7 @@ def make_head(config: Any, n_items: int) -> PopularityHead | None:
     """
     form, learn = config["popularity_head"], tuple(config["pps_learn"])
     decay, offset = config["pps_decay"], config["pps_offset"]
-    if form == SWITCHED_OFF:
+    if form in (SWITCHED_OFF, REPLAY):
         return None
     if form == BY_LOSS:
         form = "sigmoid" if config["loss_type"] in SIGMOID_LOSSES else "softmax"

@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from recbole.utils import InputType
 from torch import Tensor, nn
 
 from recbole_popaware.model.head_carrier import HeadCarrier
+from recbole_popaware.model.heads import REPLAY
 from recbole_popaware.model.initialisation import initialise
 from recbole_popaware.model.objective import Targets, make_objective
+from recbole_popaware.model.replay_head import ReplayHead
 from recbole_popaware.model.scorer import NetworkScorer, Scorer
+from recbole_popaware.replay.network import View
 
 
 class PopularityAware(HeadCarrier):
@@ -22,6 +26,10 @@ class PopularityAware(HeadCarrier):
     * The loss may be any of :data:`~.losses.LOSS_TYPES`; negatives are drawn here, on the model's device.
     * ``share_embeddings: False`` gives the scores an item table of their own.
     * ``initializer`` may draw the first weights in other ways than stock's (:mod:`~.initialisation`).
+
+    * ``popularity_head: replay`` takes the place of the head's scores and of their sum with the network's
+      (:mod:`~.replay_head`): training minimises the network's loss alone, on plays up to a border, and in
+      batches of their own the loss of the replay head on plays after it, which does not reach the network.
 
     It takes any model whose ``forward(windows, lengths)`` gives hidden states that are scored by products
     with ``item_embedding`` (and ``output_bias``, if there is one).
@@ -42,6 +50,10 @@ class PopularityAware(HeadCarrier):
             self.output_embedding = nn.Embedding(self.n_items, size, padding_idx=0)
             self._init_weights(self.output_embedding)
         initialise(self, config["initializer"])
+        self.EXAMPLE: str = config["EXAMPLE_FIELD"]
+        self.replay: ReplayHead | None = None
+        if config["popularity_head"] == REPLAY:
+            self.replay = ReplayHead(config, dataset, self.item_embedding.embedding_dim)
 
     def training_targets(self, interaction: Any) -> Targets:
         """What a batch trains: the item behind each row's window, unless a model knows better."""
@@ -55,6 +67,8 @@ class PopularityAware(HeadCarrier):
 
     def calculate_loss(self, interaction: Any) -> Tensor:
         """Mean loss over the targets of a batch; 0 if there are none."""
+        if self.replay is not None and self.EXAMPLE in interaction:
+            return self.replay.loss(interaction[self.EXAMPLE], self._seen_in_inference(interaction))
         hidden, items, plays, queries = self.training_targets(interaction)
         scorer = Scorer(self.network_scorer(), self.popularity_head, plays, queries)
         per_target = self.objective(scorer, hidden, items)
@@ -62,12 +76,17 @@ class PopularityAware(HeadCarrier):
 
     def predict(self, interaction: Any) -> Tensor:
         """Score of each row's item, ``[B]``."""
+        if self.replay is not None:
+            items = interaction[self.ITEM_ID].unsqueeze(1)
+            return self.full_sort_predict(interaction).gather(1, items).squeeze(1)
         scorer = Scorer(self.network_scorer(), self.popularity_head, *self._at_ends(interaction))
         items = interaction[self.ITEM_ID].unsqueeze(1)
         return scorer.candidates(self.last_hidden(interaction), items).squeeze(1)
 
     def full_sort_predict(self, interaction: Any) -> Tensor:
         """Scores of all items, ``[B, n_items]``."""
+        if self.replay is not None:
+            return self.replay.scores(interaction, self._view(interaction))
         scores = self.network_scores(interaction)
         if self.popularity_head is None:
             return scores
@@ -75,7 +94,34 @@ class PopularityAware(HeadCarrier):
 
     def network_scores(self, interaction: Any) -> Tensor:
         """Scores of all items without the head's, ``[B, n_items]``."""
+        if self.replay is not None:
+            return self.replay.terms(interaction, self._view(interaction))["network"]
         return self.network_scorer().catalogue(self.last_hidden(interaction))
+
+    def popularity_scores(self, interaction: Any) -> Tensor | None:
+        """The head's scores of all items, ``[B, n_items]``; ``None`` where it is switched off."""
+        if self.replay is None:
+            return super().popularity_scores(interaction)
+        return self.full_sort_predict(interaction) - self.network_scores(interaction)
+
+    def term_scores(self, interaction: Any) -> dict[str, Tensor]:
+        """What each term gives to all items, ``[B, n_items]`` each; their sum is the score."""
+        if self.replay is not None:
+            return self.replay.terms(interaction, self._view(interaction))
+        head = self.popularity_scores(interaction)
+        network = {"network": self.network_scores(interaction)}
+        return network if head is None else {**network, "head": head}
+
+    def _view(self, interaction: Any) -> View:
+        return View.of(self.last_hidden(interaction), self.network_scorer().table)
+
+    @torch.no_grad()
+    def _seen_in_inference(self, interaction: Any) -> View:
+        """What the network sees of a training batch when it is not in training."""
+        self.eval()
+        view = self._view(interaction)
+        self.train()
+        return view
 
     def network_scorer(self) -> NetworkScorer:
         """What scores hidden states, with the weights as they are now."""

@@ -44,6 +44,11 @@ class Features(NamedTuple):
     spread: Tensor
     sums: Tensor
 
+    @property
+    def items(self) -> Tensor:
+        """Item of each pair, ``[D]``."""
+        return self.records.items
+
     def to(self, device: torch.device) -> Features:
         """The same on another device."""
         there: Features = moved(self, device)

@@ -19,6 +19,7 @@ from recbole_popaware.replay.moments import Moments
 BORDERS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # shares of the training plays before a border in time
 WIDTH = 0.125  # share of the training plays behind a border that are to be predicted
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9)  # shares of each user's training plays
+NETWORK_SHARES = (0.8, 0.85, 0.9, 0.95)  # with a network, which is trained on what is before the first
 NEXT_WIDTH = 0.1
 NEXT_PLAYS = 4  # of a user behind each share
 

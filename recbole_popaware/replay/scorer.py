@@ -19,57 +19,10 @@ from torch.nn import functional
 
 from recbole_popaware.replay.examples import Examples, Played
 from recbole_popaware.replay.features import Features
+from recbole_popaware.replay.network import NetworkTerm, View
+from recbole_popaware.replay.term import Standardise, Term
 
 TERMS = ("record", "order", "spread")
-
-
-class Standardise(nn.Module):
-    """Features less their mean, over their deviation, as they were in the examples."""
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("scale", torch.ones(width))
-
-    def fit(self, x: Tensor) -> None:
-        """Take mean and deviation of features ``[A, width]``."""
-        self.mean.copy_(x.mean(0))
-        self.scale.copy_(1 / (x.std(0) + 1e-2))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Standardised features of the same shape."""
-        standardised: Tensor = (x - self.mean) * self.scale
-        return standardised
-
-
-class Term(nn.Module):
-    """A small network with a linear shortcut that gives 0 at the start.
-
-    Args:
-        width: Number of features.
-        hidden: Width inside.
-        dropout: Dropout inside.
-        outputs: Number of outputs.
-    """
-
-    def __init__(self, width: int, hidden: int, dropout: float, outputs: int = 1) -> None:
-        super().__init__()
-        self.inside = nn.Sequential(
-            *(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout)),
-            *(nn.Linear(hidden, hidden), nn.GELU(), nn.Dropout(dropout)),
-        )
-        self.last, self.shortcut = nn.Linear(hidden, outputs), nn.Linear(width, outputs)
-        for layer in (self.last, self.shortcut):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Outputs ``[A, outputs]`` of features ``[A, width]``."""
-        result: Tensor = self.last(self.inside(x)) + self.shortcut(x)
-        return result
 
 
 class ReplayScorer(nn.Module):
@@ -81,10 +34,17 @@ class ReplayScorer(nn.Module):
         n_sums: S.
         hidden: Width inside the terms.
         dropout: Dropout inside the terms.
+        network: H, the size of a network's states; 0: there is none.
     """
 
     def __init__(
-        self, widths: dict[str, int], n_user: int, n_sums: int, hidden: int = 16, dropout: float = 0.3
+        self,
+        widths: dict[str, int],
+        n_user: int,
+        n_sums: int,
+        hidden: int = 16,
+        dropout: float = 0.3,
+        network: int = 0,
     ) -> None:
         super().__init__()
         self.of_user = Standardise(n_user)
@@ -97,6 +57,7 @@ class ReplayScorer(nn.Module):
         self.weights = Term(n_user, hidden, dropout, n_sums + 1)
         self.constant = nn.Parameter(torch.tensor(-8.0))
         self.gate = Term(n_user, hidden, dropout)
+        self.network = NetworkTerm(network, n_user, hidden, dropout) if network else None
 
     @torch.no_grad()
     def fit_scales(self, examples: Examples) -> None:
@@ -117,28 +78,35 @@ class ReplayScorer(nn.Module):
         n_new, n_played = examples.new.hit.sum(), examples.played.hit.sum()
         return torch.log((n_new + 1) / (n_played + 1)) - log_odds.mean()
 
-    def both(self, examples: Examples) -> tuple[Tensor, Tensor]:
+    def both(self, examples: Examples, view: View | None = None) -> tuple[Tensor, Tensor]:
         """Scores of the played items ``[D]`` and of the new candidates ``[Q, C]``."""
-        played = _total(self.played(examples.user, examples.rows, examples.played))
+        played = _total(self.played(examples.user, examples.rows, examples.played, view))
         new = self.new(examples.user, examples.new.sums, examples.new.plays)
+        if view is not None and self.network is not None:
+            new = new + self.network.new(view, self.of_user(examples.user), examples.new.items)
         return played, new.masked_fill(~examples.new.there, -torch.inf)
 
-    def played(self, user: Tensor, rows: Tensor, features: Played | Features) -> dict[str, Tensor]:
+    def played(
+        self, user: Tensor, rows: Tensor, features: Played | Features, view: View | None = None
+    ) -> dict[str, Tensor]:
         """What each term gives to items that were played.
 
         Args:
             user: ``[Q, U]`` habits.
             rows: ``[D]`` moment of each pair.
             features: Features of the pairs.
+            view: What a network sees.
 
         Returns:
             ``[D]`` scores by the name of the term; ``count`` is the faded count's.
         """
-        habits = self.of_user(user)[rows]
-        scores = {"count": features.faded}
+        of_user = self.of_user(user)
+        habits, scores = of_user[rows], {"count": features.faded}
         for name, term in self.terms.items():
             x = self.scales[name](getattr(features, name))
             scores[name] = term(torch.cat([x, habits], 1)).squeeze(1)
+        if view is not None and self.network is not None:
+            scores["network"] = self.network.played(view, of_user, rows, features.items)
         return scores
 
     def new(self, user: Tensor, sums: Tensor, plays: Tensor) -> Tensor:
@@ -164,34 +132,43 @@ class ReplayScorer(nn.Module):
         weights = functional.softplus(self.start + self.weights(habits))
         return weights, self.constant + self.gate(habits)
 
-    def catalogue(self, features: Features, plays: Tensor) -> Tensor:
+    def catalogue(self, features: Features, plays: Tensor, view: View | None = None) -> Tensor:
         """Scores of all items ``[Q, n_items]``; the padding id has minus infinity.
 
         Args:
             features: Features of Q moments.
             plays: ``[n_items]`` plays of each item by everybody.
+            view: What a network sees.
         """
         weights, scores = self._of_listener(features.user)
         scores = scores + weights[:, -1:] * torch.log1p(plays.float())
         for index, sums in enumerate(features.sums):
             scores.addcmul_(weights[:, index : index + 1], torch.log1p(sums * self.log_scale[index].exp()))
-        own = _total(self.played(features.user, features.records.rows, features))
+        if view is not None and self.network is not None:
+            scores += self.network.new(view, self.of_user(features.user))
+        own = _total(self.played(features.user, features.records.rows, features, view))
         scores.view(-1)[features.records.keys] = own
         scores[:, 0] = -torch.inf
         return scores
 
-    def terms_of(self, features: Features, plays: Tensor) -> dict[str, Tensor]:
+    def terms_of(self, features: Features, plays: Tensor, view: View | None = None) -> dict[str, Tensor]:
         """What each term gives to all items, ``[Q, n_items]``; their sum is the score.
 
         Items never played have their whole score in ``new``, and played ones have theirs in the other terms.
         """
-        new = self.catalogue(features, plays)
+        new = self.catalogue(features, plays, view)
         keys = features.records.keys
         new.view(-1)[keys] = 0
         terms = {}
-        for name, values in self.played(features.user, features.records.rows, features).items():
+        for name, values in self.played(features.user, features.records.rows, features, view).items():
             terms[name] = torch.zeros_like(new)
             terms[name].view(-1)[keys] = values
+        if view is not None and self.network is not None:
+            of_network = self.network.new(view, self.of_user(features.user))
+            of_network.view(-1)[keys] = 0
+            of_network[:, 0] = 0
+            new -= of_network
+            terms["network"] += of_network
         return {**terms, "new": new}
 
 

@@ -56,6 +56,11 @@ def _popularity_head(settings: Mapping[str, Any]) -> None:
         raise UsageError(
             "pps_age: hours needs pps_history: full, or a number of plays, since windows have no times"
         )
+    if settings.get("popularity_head") == "replay" and settings.get("train_targets") != "all":
+        raise UsageError(
+            "popularity_head: replay needs train_targets: all, as PopSASRec, PopGSASRec and PopBERT4Rec have "
+            "it; --model=PopOnly is the same head without a network"
+        )
 
 
 def _training(settings: Mapping[str, Any]) -> None:
