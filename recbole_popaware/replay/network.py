@@ -1,8 +1,10 @@
 """What a network's hidden states add: items played and items never played have projections of their own.
 
 One vector cannot say both what is to be repeated and what is to be discovered (CountNet, ECIR 2025;
-softmax-CPR, WSDM 2024). Weights depend on the listener's habits. The network itself is not trained by these
-scores: they are learned at moments that it has not been trained on, so that one that over-fits counts less.
+softmax-CPR, WSDM 2024). A projection scales the dimensions of the state: full matrices over-fit the few
+moments that they are learned on (``benchmarks/README.md``). Weights depend on the listener's habits. The
+network itself is not trained by these scores: they are learned at moments that it has not been trained on,
+so that one that over-fits counts less.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ class NetworkTerm(nn.Module):
 
     def __init__(self, size: int, n_user: int, hidden: int, dropout: float) -> None:
         super().__init__()
-        self.projections = nn.Parameter(torch.eye(size).repeat(2, 1, 1))  # of played and of new items
+        self.scales = nn.Parameter(torch.ones(2, size))  # for played and for new items
         self.start = nn.Parameter(torch.full((2,), _START))
         self.weights = Term(n_user, hidden, dropout, 2)
 
@@ -65,4 +67,4 @@ class NetworkTerm(nn.Module):
 
     def _states(self, view: View, habits: Tensor, which: int) -> Tensor:
         weight = functional.softplus(self.start[which] + self.weights(habits)[:, which : which + 1])
-        return view.hidden @ self.projections[which] * weight
+        return view.hidden * self.scales[which] * weight
