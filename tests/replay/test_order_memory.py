@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from small_logs import N_ITEMS, log_of, logs
 
 from recbole_popaware.replay import order
@@ -24,9 +24,7 @@ def loop(history, matching, most=200):
     suffix = range(matching.suffix + 1)
     voters = [p for p, item in enumerate(history) if item == history[last]][-most:]
     matches = [
-        p
-        for p in voters
-        if p < last and all(b <= p and history[p - b] == history[last - b] for b in suffix)
+        p for p in voters if p < last and all(b <= p and history[p - b] == history[last - b] for b in suffix)
     ]
     for match in matches:
         for distance, item in enumerate(history[match + matching.lag :][: matching.reach], 1):
@@ -46,6 +44,7 @@ def check(log, matching, most=200):
 
 
 @pytest.mark.parametrize("matching", MEMORIES, ids=str)
+@settings(max_examples=50)
 @given(log=few_items)
 def test_recall_equals_a_loop(matching, log):
     check(log, matching)
@@ -98,6 +97,7 @@ def test_features_by_hand():
     assert b == pytest.approx([math.log(1 / 2 + 0.05), math.log(1 / 4 + 0.01), math.log(2)])
 
 
+@settings(max_examples=30)
 @given(log=logs())
 def test_features_are_numbers_for_any_history(log):
     records = Records.of(log.store, log.moments(), N_ITEMS)
@@ -106,6 +106,7 @@ def test_features_are_numbers_for_any_history(log):
     assert features.isfinite().all()
 
 
+@settings(max_examples=15)
 @given(log=few_items)
 def test_no_history_votes_in_another(log):
     """All moments at once give what each gives alone."""

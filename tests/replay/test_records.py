@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_logs import N_ITEMS, Log, log_of, logs
 
@@ -71,6 +71,7 @@ def test_a_faded_count_equals_a_loop(log, decay, offset):
     assert faded.tolist() == pytest.approx(expected, rel=1e-4)
 
 
+@settings(max_examples=40)
 @given(log=logs(), pause=st.one_of(st.just(0), st.integers(0, 10**10)))
 def test_features_are_numbers_for_any_history(log, pause):
     records = Records.of(log.store, log.moments(pause), N_ITEMS)
