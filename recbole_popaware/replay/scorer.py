@@ -37,7 +37,7 @@ class Standardise(nn.Module):
     def fit(self, x: Tensor) -> None:
         """Take mean and deviation of features ``[A, width]``."""
         self.mean.copy_(x.mean(0))
-        self.scale.copy_(1 / (x.std(0) + 1e-2))
+        self.scale.copy_(1 / (x.std(0, correction=0) + 1e-2))
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardised features of the same shape."""
@@ -113,9 +113,8 @@ class ReplayScorer(nn.Module):
         """How far the mean logarithm of the odds of a new play is from that of the targets."""
         played, new = self.both(examples)
         log_odds = torch.logsumexp(new, 1) - log_sum_exp(played, examples.rows, len(examples.user))
-        log_odds = log_odds[log_odds.isfinite()]
         n_new, n_played = examples.new.hit.sum(), examples.played.hit.sum()
-        return torch.log((n_new + 1) / (n_played + 1)) - log_odds.mean()
+        return torch.log((n_new + 1) / (n_played + 1)) - _mean(log_odds, log_odds.isfinite())
 
     def both(self, examples: Examples) -> tuple[Tensor, Tensor]:
         """Scores of the played items ``[D]`` and of the new candidates ``[Q, C]``."""
