@@ -142,16 +142,18 @@ def assert_equal(one, other):
 def loss_of(rows, scores, hits, new, new_hits):
     """Loss of scores by hand-made lists; the features are not used."""
     starts = torch.tensor([0, *torch.bincount(torch.tensor(rows)).cumsum(0)])
-    n, scores, new = len(new), torch.tensor(scores, requires_grad=True), torch.tensor(new, requires_grad=True)
+    new, scores = torch.tensor(new), torch.tensor(scores, requires_grad=True)
+    n, there = len(new), new.isfinite()
+    weights = new.where(there, 0.0).requires_grad_()
     none = torch.zeros(len(rows), 1)
     played = Played(torch.tensor(rows), none, none, none, none, torch.tensor(hits).float())
     hit = torch.tensor(new_hits).float()
-    candidates = New(hit, hit, hit, new.detach().isfinite(), hit)
+    candidates = New(hit, hit, hit, there, hit)
     user = torch.zeros(n, USER_FEATURES)
     examples = Examples(torch.arange(n), torch.arange(n), user, starts, played, candidates)
-    loss = replay_loss(examples, scores, new)
+    loss = replay_loss(examples, scores, weights.masked_fill(~there, -math.inf))
     loss.backward()
-    return loss.item(), scores.grad, new.grad
+    return loss.item(), scores.grad, weights.grad
 
 
 def test_the_loss_by_hand():
