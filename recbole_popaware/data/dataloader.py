@@ -116,6 +116,8 @@ def _past_requests(config: Any, dataset: Any) -> list[Requests]:
     else:
         parts = next_plays(history, trained, n_items, generator, config["replay_now"] == "target")
     most = config["replay_requests"] // len(parts)
+    if not any(len(part.moments.users) for part in parts):
+        raise UsageError("there is no moment to learn from: the training part has too few plays")
     return [part.sample(most, n_items, generator) for part in parts]
 
 
