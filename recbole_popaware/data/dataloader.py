@@ -165,6 +165,8 @@ def _past_requests(config: Any, dataset: Any) -> list[Requests]:
         of_target, shares = config["replay_now"] == "target", NETWORK_SHARES if with_network else SHARES
         parts = next_plays(history, trained, n_items, generator, of_target, shares)
     most = config["replay_requests"] // len(parts)
+    if not any(len(part.moments.users) for part in parts):
+        raise UsageError("there is no moment to learn from: the training part has too few plays")
     return [part.sample(most, n_items, generator) for part in parts]
 
 

@@ -60,7 +60,7 @@ def _pairs(texts: pd.Series, kind: str, separator: str) -> tuple[np.ndarray, np.
         codes = pd.factorize(texts.astype(object))[0]
         rows = np.flatnonzero(codes >= 0)
         return (rows, codes[rows] + 1) if len(rows) else None
-    values = split_texts(texts, separator, MOST_GROUPS)
+    values = [pd.unique(row) for row in split_texts(texts, separator, MOST_GROUPS)]
     rows = np.repeat(np.arange(len(values)), [len(row) for row in values])
     return (rows, pd.factorize(np.concatenate(values))[0] + 1) if len(rows) else None
 

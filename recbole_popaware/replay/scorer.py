@@ -74,9 +74,8 @@ class ReplayScorer(nn.Module):
         """How far the mean logarithm of the odds of a new play is from that of the targets."""
         played, new = self.both(examples)
         log_odds = torch.logsumexp(new, 1) - log_sum_exp(played, examples.rows, len(examples.user))
-        log_odds = log_odds[log_odds.isfinite()]
         n_new, n_played = examples.new.hit.sum(), examples.played.hit.sum()
-        return torch.log((n_new + 1) / (n_played + 1)) - log_odds.mean()
+        return torch.log((n_new + 1) / (n_played + 1)) - _mean(log_odds, log_odds.isfinite())
 
     def both(self, examples: Examples, view: View | None = None) -> tuple[Tensor, Tensor]:
         """Scores of the played items ``[D]`` and of the new candidates ``[Q, C]``."""

@@ -20,7 +20,7 @@ class Standardise(nn.Module):
     def fit(self, x: Tensor) -> None:
         """Take mean and deviation of features ``[A, width]``."""
         self.mean.copy_(x.mean(0))
-        self.scale.copy_(1 / (x.std(0) + 1e-2))
+        self.scale.copy_(1 / (x.std(0, correction=0) + 1e-2))
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardised features of the same shape."""

@@ -104,7 +104,7 @@ OURS: dict[str, Check] = {
     "recent_baskets": optional(whole(1)),
     "locality": number(0, 1000),
     "asymmetry": number(0, 1),
-    "replay_neighbours": optional(whole(1, 100_000)),
+    "replay_neighbours": whole(1, 100_000),
     "replay_requests": whole(8),
     "replay_hidden": whole(1, 1000),
     "replay_dropout": _SHARE,
