@@ -38,9 +38,9 @@ def get_model(name: str) -> type:
         on_demand.refuse_unsuited(name)
         hint = did_you_mean(name, (*MODELS, *on_demand.BACKBONES))
         raise UsageError(
-            f"model [{name}] is not known{hint}; ours are {', '.join(MODELS)}, and the names of RecBole's "
-            f"sequential models work too, such as SASRec, BERT4Rec, GRU4Rec or RepeatNet; Pop before a name, "
-            f"as in PopGRU4Rec, adds the popularity head to {on_demand.CAN_CARRY}"
+            f"model [{name}] is not known{hint}; ours are {', '.join(MODELS)}, and all of RecBole's work "
+            f"too, such as SASRec, EASE, DeepFM or CKE; Pop before a name, as in PopGRU4Rec, adds the "
+            f"popularity head to {on_demand.CAN_CARRY}"
         ) from error
     return model
 

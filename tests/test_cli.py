@@ -51,7 +51,7 @@ def test_a_row_with_a_column_too_many_is_left_out_if_one_says_so(toy, capsys, mo
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["--model=Popularity"], "is not known"),
+        (["--model=Popularity"], "all of RecBole's work too"),
         ([], "no model is named"),
         (["--model=PopSASRec", "--dataset=gone"], "gone.inter"),
         (["--model=PopSASRec", "--pps_epsilon=-1"], "pps_epsilon is [-1]"),

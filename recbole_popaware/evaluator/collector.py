@@ -48,14 +48,17 @@ class PopAwareCollector(recbole.evaluator.Collector):
         self.n_rows = 0  # of the data being evaluated; set by the trainer where there are several processes
 
     def data_collect(self, train_data: Any) -> None:
-        """Note the training data's store of histories, which has every play of all parts."""
+        """Note the training data's store of histories, which has every play of all parts.
+
+        Raises:
+            UsageError: If plays of items are asked for, and a data set of RecBole's own does not count them.
+        """
         super().data_collect(train_data)
         self._history = getattr(train_data.dataset, "history", None)
         if self.register.need("data.trained_items"):
-            trained = (train_data.dataset.item_plays() > 0).sum()
-            self.data_struct.set("data.trained_items", int(trained))
+            self.data_struct.set("data.trained_items", _trained_items(train_data.dataset))
         if self._calibrated and self._history is not None:
-            ends = _training_ends(train_data.dataset, self._history)
+            ends = train_data.dataset.training_ends()
             self._shares = ExploreShares.of_everybody(self._history, ends)
         self._of_training = set(self.data_struct._data_dict)
 
@@ -169,8 +172,11 @@ class PopAwareCollector(recbole.evaluator.Collector):
             self.data_struct.update_tensor(key, value)
 
 
-def _training_ends(train: Any, history: PlayHistory) -> Tensor:
-    """Where each user's plays of the training part end, ``[n_users]``: behind the last target there."""
-    rows = train.inter_feat
-    targets = rows[train.uid_field], rows[train.end_field]
-    return history.starts[:-1].scatter_reduce(0, targets[0], targets[1] + 1, "amax")
+def _trained_items(dataset: Any) -> int:
+    """How many items have a training play."""
+    if not hasattr(dataset, "item_plays"):
+        raise UsageError(
+            "YambdaCoverage counts the items with training plays, which this model's data set does not know; "
+            "ItemCoverage counts all items"
+        )
+    return int((dataset.item_plays() > 0).sum())

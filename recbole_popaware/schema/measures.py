@@ -47,7 +47,7 @@ def check_measures(settings: Mapping[str, Any]) -> None:
     _check_valid_metric(settings, classes)
     if settings["eval_type"] == EvaluatorType.RANKING and "labeled" in modes:
         raise UsageError("mode labeled in eval_args is not for measures of ranked lists; say mode: full")
-    ours = [m for m in settings["metrics"] if issubclass(classes[m.lower()], UserMeasure)]
+    ours = [m for m in settings["metrics"] if _needs_plays(classes[m.lower()])]
     if ours and settings["MODEL_TYPE"] in GENERAL_TYPES and not ranks_later_plays(settings):
         raise UsageError(
             f"{', '.join(ours)} need eval_args with split GTS, or LS and order: TO, for {settings['model']}"
@@ -76,3 +76,8 @@ def _check_valid_metric(settings: Mapping[str, Any], classes: Mapping[str, Any])
 def _has_lengths(measure: Any) -> bool:
     """Whether a measure has a value for each of ``topk``: those of lists, but not GAUC, of mean ranks."""
     return measure.metric_type == EvaluatorType.RANKING and "rec.meanrank" not in measure.metric_need
+
+
+def _needs_plays(measure: Any) -> bool:
+    """Whether a measure is one of ours, which ask the data set for plays of users or of items."""
+    return issubclass(measure, UserMeasure) or "data.trained_items" in measure.metric_need

@@ -7,11 +7,11 @@ import json
 import pandas as pd
 import pytest
 import yaml
-from helpers import SMALL, looping_plays, write_atomic
+from helpers import ROOT, SMALL, looping_plays, write_atomic
 
 from recbole_popaware.errors import UsageError
 from recbole_popaware.experiments.__main__ import main
-from recbole_popaware.experiments.plan import Plan, System
+from recbole_popaware.experiments.plan import Plan, System, read_plan
 from recbole_popaware.experiments.runs import make_runs
 from recbole_popaware.experiments.worker import main as work
 
@@ -52,6 +52,7 @@ def test_recbole_s_defaults_for_general_models_are_refused_in_one_line(settings,
     [
         ({"mask_history": True}, "mask_history, False and True"),
         ({"targets": "next"}, "targets, all and next"),
+        ({"protocol": "paper"}, "protocol, corrected and paper"),
         ({"kept_users": "eligible"}, "kept_users, any and eligible"),
         ({"topk": [10, 20]}, r"topk, \(10,\) and \(10, 20\)"),
         ({"eval_args": {"split": {"LS": "valid_and_test"}, "order": "TO"}}, "eval_args, .*GTS.* and .*LS"),
@@ -60,6 +61,14 @@ def test_recbole_s_defaults_for_general_models_are_refused_in_one_line(settings,
 def test_a_difference_is_named_with_both_values(settings, more, difference):
     with pytest.raises(UsageError, match=rf"\[SASRec\] and \[BPR\] differ in {difference}"):
         runs_of(settings, ("SASRec", {}), ("BPR", more))
+
+
+@pytest.mark.parametrize("name", ["competitors-foursquare", "competitors-lastfm-plays"])
+def test_the_competitors_of_the_benchmarks_share_a_protocol(name):
+    plan = read_plan(ROOT / "benchmarks" / "experiments" / f"{name}.yaml")
+    runs, protocol = make_runs(plan, {"mask_history": True}, seeds=1)
+    assert protocol.rules["mask_history"]
+    assert {run.system.model for run in runs} >= {"TIFUKNN", "EASE", "BPR", "RepeatNet", "PopGRU4Rec"}
 
 
 def test_a_pretraining_is_no_system(settings):

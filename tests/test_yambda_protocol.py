@@ -15,6 +15,7 @@ import torch
 from helpers import SMALL, build, write_atomic
 
 import dataset_converters
+from recbole_popaware.errors import UsageError
 from recbole_popaware.evaluator import yambda
 from recbole_popaware.evaluator.ranking import top_items
 from recbole_popaware.quick_start import run_recbole_popaware
@@ -164,6 +165,36 @@ def test_a_network_trains_to_the_last_epoch_of_the_final_split(settings):
     assert result["best_valid_result"] is None
     assert 0 < result["test_result"]["yambdandcg@10"] < 1
     assert 0 < result["test_result"]["yambdacoverage@100"] <= 1
+
+
+def test_general_models_train_on_the_same_plays_and_cover_the_same_items(settings, values):
+    expected, k = values["final"], TOPK[0]
+    part = build("Pop", settings, **FINAL).train_data.dataset
+    assert len(part.inter_feat) == part.item_plays().sum() == expected["train_rows"]
+    quick = {"train_batch_size": 10_000, "eval_batch_size": 1_000}
+    result = run_recbole_popaware("Pop", config_dict={**settings, **FINAL, **quick}, saved=False)
+    covered = result["test_result"][f"yambdacoverage@{k}"]
+    assert covered == pytest.approx(k / expected["train_items"])  # one list for all
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "message"),
+    [
+        ("BPR", {"eval_args": {"split": {"RS": [8, 1, 1]}}}, "YambdaCoverage need eval_args with split GTS"),
+        (
+            "FM",
+            {
+                "eval_args": {"split": {"RS": [8, 1, 1]}, "mode": "full"},
+                "train_neg_sample_args": {"distribution": "uniform", "sample_num": 1},
+            },
+            "YambdaCoverage counts the items",
+        ),
+    ],
+)
+def test_coverage_of_trained_items_is_refused_where_nobody_counts_them(settings, model, more, message):
+    measures = {"metrics": ["YambdaCoverage", "NDCG"], "valid_metric": "NDCG@10", "protocol": "corrected"}
+    with pytest.raises(UsageError, match=message):
+        run_recbole_popaware(model, config_dict={**settings, **measures, **more}, saved=False)
 
 
 def test_skips_are_no_targets_and_take_none_away(tmp_path):
