@@ -38,10 +38,10 @@ class NewItems(NamedTuple):
         return cls(torch.tensor(lengths), torch.tensor([numbers]), exact=False)
 
     @classmethod
-    def calibrated(cls, shares: Tensor, lengths: Sequence[int]) -> NewItems:
-        """Just these shares ``[B]`` of each user's lists, rounded half up."""
+    def calibrated(cls, shares: Tensor, lengths: Sequence[int], factor: float = 1.0) -> NewItems:
+        """Just ``factor`` times these shares ``[B]`` of each user's lists, rounded half up."""
         of_lengths = torch.tensor(lengths, device=shares.device)
-        numbers = (shares.double().unsqueeze(1) * of_lengths + 0.5).floor().long()
+        numbers = (factor * shares.double().unsqueeze(1) * of_lengths + 0.5).floor().long()
         return cls(of_lengths, numbers, exact=True)
 
     def to(self, device: torch.device) -> NewItems:
