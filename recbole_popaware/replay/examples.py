@@ -159,7 +159,7 @@ def _nearest_new(features: Features, targets: Tensor, together: Together) -> New
     strength.masked_fill_(played_mask(features.records), -1.0)
     best, items = strength.topk(min(NEAREST, n_items - 1), dim=1)
     rows = torch.arange(len(items)).unsqueeze(1)
-    hit = torch.isin(rows * n_items + items, targets).float()
+    hit = (torch.isin(rows * n_items + items, targets) & (best >= 0)).float()
     return New(
         items, sums[:, rows, items].permute(1, 2, 0), together.counts.plays[items].float(), best >= 0, hit
     )
