@@ -82,7 +82,8 @@ def test_lists_may_keep_part_of_the_user_s_own_share(file):
 def test_new_histories_change_the_terms(file, tmp_path, capsys):
     plays = [("zoe", item, 1_600_000_000 + 60 * time) for time, item in enumerate(["i1", "i2", "i1", "i3"])]
     history = write_atomic(tmp_path, "new", plays)
-    assert main(["--checkpoint", file, f"--history={history}", "--explain=zoe", "--topk=20"]) == 0
+    whole = f"--topk={len({item for _, item, _ in PLAYS})}"
+    assert main(["--checkpoint", file, f"--history={history}", "--explain=zoe", whole]) == 0
     out = capsys.readouterr().out
     assert out.startswith("zoe: 4 plays of 3 items")
     assert set(explained(out).query("kind == 'repeat'").item_id) == {"i1", "i2", "i3"}
