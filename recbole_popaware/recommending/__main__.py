@@ -114,7 +114,7 @@ def parse(argv: Sequence[str] | None) -> Arguments:
         const=True,
         default=False,
         metavar="F",
-        help="as many items never played as the user's own plays have; with F, F times as many",
+        help="as many items never played as the user's own plays have; with F at least F times as many",
     )
     lists.add_argument("--exclude-history", action="store_true", help="only items never played")
     files = parser.add_argument_group("files")

@@ -44,8 +44,8 @@ def recommend(
         popularity_weight: W in ``score = model_score + W * popularity_score``.
         explore_share: At least this share of each list, rounded up, are items the user never played.
         exclude_history: Only items the user never played.
-        calibrated: Each user's list has the share of such items that the user's own plays have, or that share
-            times a number above 0, at most 1.
+        calibrated: Each user's list has the share of such items that the user's own plays have; a number
+            above 0 and below 1: at least so much of that share.
         history: An atomic ``.inter`` file whose plays replace those that the model was trained on.
         item_file: Titles of items: an atomic ``.item`` file, CSV or parquet with a column ``item_id``.
         title_column: Its column of titles; default: the one whose name says so.

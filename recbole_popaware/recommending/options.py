@@ -25,8 +25,8 @@ class ListRules:
         popularity_weight: W in ``score = model_score + W * popularity_score``.
         explore_share: At least this share of each list, rounded up, are items the user never played.
         exclude_history: Only items the user never played.
-        calibrated: Each user's list has the share of such items that the user's own plays have, or that share
-            times a number above 0, at most 1.
+        calibrated: Each user's list has the share of such items that the user's own plays have; a number
+            above 0 and below 1: at least so much of that share.
 
     Raises:
         UsageError: If a value is none of these.

@@ -108,6 +108,17 @@ def test_numbers_of_new_items_by_hand():
     ]
 
 
+def test_with_a_factor_new_items_that_rank_high_stay():
+    scores, counts = torch.tensor([[0.0, 1, 2, 3, 4, 5, 6, 7, 8]]), played_by([1, 2, 3, 4, 5])
+    n_new = []
+    for factor in (1, 0.5):
+        items, _ = compose(scores.clone(), counts, NewItems.calibrated(torch.tensor([0.5]), [4], factor))
+        n_new.append(int((items > 5).sum()))
+    assert n_new == [2, 3]  # as promised; as the scores rank
+    weak, _ = compose(-scores, counts, NewItems.calibrated(torch.tensor([0.5]), [4], 0.5))
+    assert weak.tolist() == [[1, 2, 3, 6]]
+
+
 def test_a_factor_lowers_everybody_s_calibrated_number():
     shares = torch.tensor([0, 0.125, 0.25, 0.75, 1])
     assert NewItems.calibrated(shares, [10], 0.5).numbers.flatten().tolist() == [0, 1, 1, 4, 5]

@@ -96,17 +96,10 @@ def test_calibrated_lists_have_each_user_s_own_share():
 
 
 def test_a_factor_lowers_the_share_of_calibrated_lists():
-    scores = torch.tensor([[0.0, 7, 6, 5, 4, 3, 2, 1]] * 2)
-    shares = torch.tensor([0.25, 1])  # of 4 items, halved: 0.5, and 2
-    items, _ = choose(scores, played_by([2, 3, 4], [3, 4]), ListRules(4, calibrated=0.5), shares)
-    assert items.tolist() == [[1, 2, 3, 4], [1, 2, 3, 4]]
-    items, _ = choose(
-        torch.tensor([[0.0, 7, 6, 5, 4, 3, 2, 1]]),
-        played_by([5, 6]),
-        ListRules(2, calibrated=0.2),
-        shares[:1],
-    )
-    assert items.tolist() == [[5, 6]]
+    scores = torch.tensor([[0.0, 1, 2, 3, 7, 6, 5, 4]] * 2)
+    shares = torch.tensor([0.25, 1])  # of 4 items, a fifth: 0.2, and 0.8
+    items, _ = choose(scores, played_by([4, 5, 6, 7], [4, 5, 6, 7]), ListRules(4, calibrated=0.2), shares)
+    assert items.tolist() == [[4, 5, 6, 7], [4, 5, 6, 3]]
 
 
 def test_options_that_cannot_work_are_refused():
