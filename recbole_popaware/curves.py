@@ -103,3 +103,28 @@ def score_curves(sample: Sample) -> dict[str, float]:
         for source, scores_of in sources.items()
         for of, mean in mean_scores(scores_of(interaction), rows, items).items()
     }
+
+
+def mean_deviation(scores: Tensor) -> float:
+    """Standard deviation of the entries of each row that are not 0, as a mean over the rows ``[B, N]``."""
+    given, scores = scores != 0, scores.double()
+    n = given.sum(1).clamp(min=1)
+    apart = (scores - (scores.sum(1) / n).unsqueeze(1)).where(given, 0.0)
+    return (apart.square().sum(1) / n).sqrt().mean().item()
+
+
+@torch.no_grad()
+def term_curves(sample: Sample) -> dict[str, float]:
+    """Measure how far each term of a model's scores moves items apart, for the first users of a batch.
+
+    Args:
+        sample: The batch; models without ``term_scores`` have no such curves.
+
+    Returns:
+        Deviation of what a term gives to the items that get something from it, in the unit of scores, by its
+        tag, such as ``terms/order``: 0 for a term that says the same of all.
+    """
+    if not hasattr(sample.model, "term_scores"):
+        return {}
+    terms = sample.model.term_scores(sample.interaction[:SAMPLED_USERS])
+    return {f"terms/{name}": mean_deviation(scores[:, 1:]) for name, scores in terms.items()}

@@ -21,7 +21,7 @@ from recbole_popaware.checkpoint import (
 )
 from recbole_popaware.collapse import CollapseWatch
 from recbole_popaware.compat import missing_package
-from recbole_popaware.curves import Sample, ValidationCurves, score_curves
+from recbole_popaware.curves import Sample, ValidationCurves, score_curves, term_curves
 from recbole_popaware.distributed import DistributedTraining, is_first
 from recbole_popaware.errors import UsageError
 from recbole_popaware.evaluator.collector import PopAwareCollector
@@ -62,7 +62,7 @@ class TrainerAdapter(TimedTraining, ScheduledTraining, DistributedTraining, recb
         with no_stock_writer():
             super().__init__(config, model)
         self.tensorboard = open_writer(config["tensorboard_dir"], is_first(config))
-        self._curves = ValidationCurves(self.tensorboard, (score_curves, CollapseWatch()))
+        self._curves = ValidationCurves(self.tensorboard, (score_curves, term_curves, CollapseWatch()))
         self._weight_trials = WeightTrials(self.model, config["network_weights"], self.valid_metric_bigger)
         name = f"{unique_name(config['model'])}.pth"
         self.saved_model_file = os.path.join(config["checkpoint_dir"], name)  # noqa: PTH118  # text, as stock's

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import build
+from helpers import GTS, build
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from recbole_popaware.curves import Sample, mean_scores, score_curves
+from recbole_popaware.curves import Sample, mean_deviation, mean_scores, score_curves, term_curves
 from recbole_popaware.quick_start import run_recbole_popaware
 
 SCORES = {f"scores/{source}/{of}" for source in ("network", "popularity") for of in ("targets", "others")}
@@ -51,6 +51,30 @@ def test_the_curves_add_up_to_the_model_s_scores(toy):
     for of, mean in whole.items():
         parts = means[f"scores/network/{of}"] + means[f"scores/popularity/{of}"]
         assert parts == pytest.approx(mean, rel=1e-4)
+
+
+def test_a_deviation_is_over_what_is_not_0_and_a_mean_over_rows():
+    scores = torch.tensor([[0.0, 1, 3, 0, 5], [2, 2, 0, 0, 0], [0, 0, 0, 0, 0]])
+    assert mean_deviation(scores) == pytest.approx(((4 + 0 + 4) / 3) ** 0.5 / 3)
+
+
+def test_every_epoch_shows_how_much_each_term_matters(toy):
+    settings = {**toy, "eval_args": GTS, "epochs": 2, "tensorboard_dir": "curves"}
+    run_recbole_popaware("PopOnly", config_dict=settings)
+    shown = curves("curves")
+    terms = {tag: dict(shown[tag]) for tag in shown if tag.startswith("terms/")}
+    assert set(terms) == {"terms/count", "terms/record", "terms/order", "terms/spread", "terms/new"}
+    assert all(set(values) == {0, 1} for values in terms.values())
+    assert terms["terms/record"][1] > 0
+    assert terms["terms/count"][0] == terms["terms/count"][1] > 0  # the faded count is not learned
+
+
+def test_terms_that_correct_nothing_yet_are_at_0(toy):
+    experiment = build("PopOnly", toy, eval_args=GTS)
+    interaction, _, rows, items = next(iter(experiment.valid_data))
+    terms = term_curves(Sample(experiment.model, interaction, rows, items, steps=0))
+    assert terms["terms/record"] == terms["terms/order"] == terms["terms/spread"] == 0 < terms["terms/count"]
+    assert term_curves(Sample(build("MostPop", toy).model, interaction, rows, items, steps=0)) == {}
 
 
 @pytest.mark.parametrize("targets", ["all", "next"])

@@ -41,7 +41,7 @@ class PopAwareCollector(recbole.evaluator.Collector):
             delattr(self.register, key)  # so that super() leaves these to us
         self._ours = bool(config["save_per_user"]) or any(self.register.need(key) for key in _OURS)
         self._explore_share: float = config["list_explore_share"] or 0.0
-        self._calibrated = bool(config["list_calibrated"])
+        self._calibrated = float(config["list_calibrated"])  # factor of each user's own share; 0: off
         self._history: PlayHistory | None = None
         self._shares: ExploreShares | None = None
         self._of_training: set[str] = set()
@@ -133,7 +133,7 @@ class PopAwareCollector(recbole.evaluator.Collector):
         history, users, ends = self._histories(interaction)
         wanted = NewItems.at_least(self._explore_share, lengths)
         if self._shares is not None:
-            wanted = NewItems.calibrated(self._shares.at(users, ends), lengths)
+            wanted = NewItems.calibrated(self._shares.at(users, ends), lengths, self._calibrated)
         counts = history.counts(users, ends, scores.size(1), device=scores.device)
         return compose(scores.clone(), counts, wanted)[0]
 

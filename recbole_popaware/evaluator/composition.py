@@ -38,11 +38,15 @@ class NewItems(NamedTuple):
         return cls(torch.tensor(lengths), torch.tensor([numbers]), exact=False)
 
     @classmethod
-    def calibrated(cls, shares: Tensor, lengths: Sequence[int]) -> NewItems:
-        """Just these shares ``[B]`` of each user's lists, rounded half up."""
+    def calibrated(cls, shares: Tensor, lengths: Sequence[int], factor: float = 1.0) -> NewItems:
+        """Just these shares ``[B]`` of each user's lists; or at least ``factor`` < 1 times as much of them.
+
+        Numbers are rounded half up. Below a user's own share, new items that the scores rank high are as
+        welcome as any, and leaving them out was found to cost accuracy and discoveries both.
+        """
         of_lengths = torch.tensor(lengths, device=shares.device)
-        numbers = (shares.double().unsqueeze(1) * of_lengths + 0.5).floor().long()
-        return cls(of_lengths, numbers, exact=True)
+        numbers = (factor * shares.double().unsqueeze(1) * of_lengths + 0.5).floor().long()
+        return cls(of_lengths, numbers, exact=factor == 1)
 
     def to(self, device: torch.device) -> NewItems:
         """The same on another device."""

@@ -108,7 +108,13 @@ def parse(argv: Sequence[str] | None) -> Arguments:
         "--explore-share", type=float, default=0.0, metavar="S", help="share of items never played, at least"
     )
     lists.add_argument(
-        "--calibrated", action="store_true", help="as many items never played as the user's own plays have"
+        "--calibrated",
+        type=float,
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="F",
+        help="as many items never played as the user's own plays have; with F at least F times as many",
     )
     lists.add_argument("--exclude-history", action="store_true", help="only items never played")
     files = parser.add_argument_group("files")

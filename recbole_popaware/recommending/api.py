@@ -22,7 +22,7 @@ def recommend(
     popularity_weight: float = Options.popularity_weight,
     explore_share: float = Options.explore_share,
     exclude_history: bool = Options.exclude_history,
-    calibrated: bool = Options.calibrated,
+    calibrated: bool | float = Options.calibrated,
     history: str | os.PathLike[str] | None = None,
     item_file: str | os.PathLike[str] | None = None,
     title_column: str | None = None,
@@ -44,7 +44,8 @@ def recommend(
         popularity_weight: W in ``score = model_score + W * popularity_score``.
         explore_share: At least this share of each list, rounded up, are items the user never played.
         exclude_history: Only items the user never played.
-        calibrated: Each user's list has the share of such items that the user's own plays have.
+        calibrated: Each user's list has the share of such items that the user's own plays have; a number
+            above 0 and below 1: at least so much of that share.
         history: An atomic ``.inter`` file whose plays replace those that the model was trained on.
         item_file: Titles of items: an atomic ``.item`` file, CSV or parquet with a column ``item_id``.
         title_column: Its column of titles; default: the one whose name says so.

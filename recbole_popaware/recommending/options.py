@@ -25,7 +25,8 @@ class ListRules:
         popularity_weight: W in ``score = model_score + W * popularity_score``.
         explore_share: At least this share of each list, rounded up, are items the user never played.
         exclude_history: Only items the user never played.
-        calibrated: Each user's list has the share of such items that the user's own plays have.
+        calibrated: Each user's list has the share of such items that the user's own plays have; a number
+            above 0 and below 1: at least so much of that share.
 
     Raises:
         UsageError: If a value is none of these.
@@ -35,7 +36,7 @@ class ListRules:
     popularity_weight: float = 1.0
     explore_share: float = 0.0
     exclude_history: bool = False
-    calibrated: bool = False
+    calibrated: bool | float = False
 
     def __post_init__(self) -> None:
         if self.topk < 1:
@@ -44,6 +45,11 @@ class ListRules:
             raise UsageError(f"the popularity weight is [{self.popularity_weight}], but must be a number")
         if not 0 <= self.explore_share <= 1:
             raise UsageError(f"the explore share is [{self.explore_share}], but must lie between 0 and 1")
+        if self.calibrated is not False and not 0 < self.calibrated <= 1:
+            raise UsageError(
+                f"calibrated is [{self.calibrated}], but must be above 0 and at most 1: how much of each "
+                f"user's own share of new items the list has"
+            )
         if self.calibrated and (self.explore_share or self.exclude_history):
             other = "exclude_history" if self.exclude_history else "an explore_share"
             raise UsageError(
@@ -73,7 +79,7 @@ class Options:
     popularity_weight: float = ListRules.popularity_weight
     explore_share: float = ListRules.explore_share
     exclude_history: bool = ListRules.exclude_history
-    calibrated: bool = ListRules.calibrated
+    calibrated: bool | float = ListRules.calibrated
     history: str | os.PathLike[str] | None = None
     item_file: str | os.PathLike[str] | None = None
     title_column: str | None = None

@@ -25,7 +25,7 @@ from recbole_popaware.recommending.columns import read_titles, read_users
 from recbole_popaware.recommending.listeners import Listeners, of_data_set, read_histories
 from recbole_popaware.recommending.lists import Lists, schema, to_table
 from recbole_popaware.recommending.options import EVERYBODY, ListRules, Options, Users, one_of_both
-from recbole_popaware.recommending.scorer import Scores, inference_transform, score_rows
+from recbole_popaware.recommending.scorer import Scores, inference_transform, score_rows, score_terms
 from recbole_popaware.recommending.selection import choose, weigh
 
 logger = getLogger(__name__)
@@ -126,16 +126,29 @@ class Recommender:
     @torch.inference_mode()
     def score(self, users: Tensor) -> tuple[Scores, ItemCounts]:
         """Score all items for users ``[B]`` who have plays, and count those plays."""
+        rows, counts = self._rows(users)
+        scores = score_rows(self._model, rows, self.dataset.get_item_feature())
+        if scores.network.amax(dim=1).isnan().any():
+            raise UsageError("the model's scores are not numbers; its training has failed")
+        return scores, counts
+
+    @torch.inference_mode()
+    def terms(self, users: Tensor) -> tuple[dict[str, Tensor], ItemCounts]:
+        """What :meth:`score` sums, by name (see :func:`~.scorer.score_terms`), the head's part weighted."""
+        rows, counts = self._rows(users)
+        terms = score_terms(self._model, rows, self.dataset.get_item_feature())
+        if "head" in terms:
+            terms["head"] = self.rules.popularity_weight * terms["head"]
+        return terms, counts
+
+    def _rows(self, users: Tensor) -> tuple[Any, ItemCounts]:
+        """Rows of RecBole's fields for users ``[B]`` who have plays, and counts of those plays."""
         rows = self.dataset.latest_rows(users)
         ends, n_items = rows[self.dataset.end_field], self.dataset.item_num
         counts = self.dataset.history.counts(users, ends, n_items, device=self._device)
         if not hasattr(self._model, "history"):  # the number is then one of a learned vector, if anything
             rows[self.dataset.uid_field] = users.where(users < self._n_trained, 0)
-        rows = self._transform(self.dataset, rows).to(self._device)
-        scores = score_rows(self._model, rows, self.dataset.get_item_feature())
-        if scores.network.amax(dim=1).isnan().any():
-            raise UsageError("the model's scores are not numbers; its training has failed")
-        return scores, counts
+        return self._transform(self.dataset, rows).to(self._device), counts
 
     @torch.inference_mode()
     def _lists(self, numbers: np.ndarray) -> Lists:

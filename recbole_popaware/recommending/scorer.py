@@ -16,7 +16,7 @@ class Scores(NamedTuple):
     """Two sources of scores.
 
     Attributes:
-        network: ``[B, n_items]`` the network's scores, or all of a model that has no head.
+        network: ``[B, n_items]`` the network's scores, or all of a model that has no head, PopOnly too.
         popularity: ``[B, n_items]`` the head's scores; ``None`` without a head.
     """
 
@@ -39,6 +39,23 @@ def score_rows(model: Any, rows: Any, item_feat: Any = None) -> Scores:
     except NotImplementedError:  # RecBole's trainer asks such models in the same way
         scores = torch.cat([_score_one_by_one(model, rows[[i]], item_feat) for i in range(len(rows))])
     return Scores(scores.view(len(rows), -1).to(model.device), None)  # EASE's are on the CPU always
+
+
+def score_terms(model: Any, rows: Any, item_feat: Any = None) -> dict[str, Tensor]:
+    """What each term of a model adds to the scores of all items, by its name, ``[B, n_items]`` each.
+
+    Their sum is the score: the model's own ``term_scores``, or else ``network`` and ``head`` if there is one.
+
+    Args:
+        model: As in :func:`score_rows`; so are the others.
+        rows: The rows.
+        item_feat: Features of all items.
+    """
+    if hasattr(model, "term_scores"):
+        terms: dict[str, Tensor] = model.term_scores(rows)
+        return terms
+    network, popularity = score_rows(model, rows, item_feat)
+    return {"network": network} if popularity is None else {"network": network, "head": popularity}
 
 
 def _score_one_by_one(model: Any, row: Any, item_feat: Any) -> Tensor:

@@ -35,7 +35,7 @@ def choose(
         positions that could not be filled come last with a score of minus infinity.
     """
     if rules.calibrated and shares is not None:
-        return compose(scores, counts, NewItems.calibrated(shares, [rules.topk]))
+        return compose(scores, counts, NewItems.calibrated(shares, [rules.topk], rules.calibrated))
     if rules.explore_share and not rules.exclude_history:
         return compose(scores, counts, NewItems.at_least(rules.explore_share, [rules.topk]))
     scores[:, 0] = -torch.inf

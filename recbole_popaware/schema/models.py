@@ -124,7 +124,7 @@ OURS: dict[str, Check] = {
     "targets": one_of(TARGETS),
     "mask_history": SWITCH,
     "list_explore_share": optional(number(0, 1)),
-    "list_calibrated": SWITCH,
+    "list_calibrated": either(SWITCH, number(most=1, above=0)),
     "save_per_user": SWITCH,
     "novelty_epsilon": _EPSILON,
     **{f"{field}_FIELD": NAME for field in _FIELDS},

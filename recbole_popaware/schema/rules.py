@@ -149,8 +149,8 @@ def _lists(settings: Mapping[str, Any]) -> None:
     }
     if len(shares) == 2:
         raise UsageError(
-            "list_calibrated: True gives each user's lists a share of their own of new items, and "
-            "list_explore_share all lists the same; leave one out"
+            f"list_calibrated: {shares['list_calibrated']} gives each user's lists a share of their own of "
+            f"new items, and list_explore_share all lists the same; leave one out"
         )
     for name, value in shares.items():
         if settings.get("mask_history"):

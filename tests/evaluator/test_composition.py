@@ -108,6 +108,26 @@ def test_numbers_of_new_items_by_hand():
     ]
 
 
+def test_with_a_factor_new_items_that_rank_high_stay():
+    scores, counts = torch.tensor([[0.0, 1, 2, 3, 4, 5, 6, 7, 8]]), played_by([1, 2, 3, 4, 5])
+    n_new = []
+    for factor in (1, 0.5):
+        items, _ = compose(scores.clone(), counts, NewItems.calibrated(torch.tensor([0.5]), [4], factor))
+        n_new.append(int((items > 5).sum()))
+    assert n_new == [2, 3]  # as promised; as the scores rank
+    weak, _ = compose(-scores, counts, NewItems.calibrated(torch.tensor([0.5]), [4], 0.5))
+    assert weak.tolist() == [[1, 2, 3, 6]]
+
+
+def test_a_factor_lowers_everybody_s_calibrated_number():
+    shares = torch.tensor([0, 0.125, 0.25, 0.75, 1])
+    assert NewItems.calibrated(shares, [10], 0.5).numbers.flatten().tolist() == [0, 1, 1, 4, 5]
+    assert NewItems.calibrated(shares, [10], 0.1).numbers.flatten().tolist() == [0, 0, 0, 1, 1]
+    assert torch.equal(
+        NewItems.calibrated(shares, [10], 1).numbers, NewItems.calibrated(shares, [10]).numbers
+    )
+
+
 @given(st.floats(0, 1), st.integers(1, 200))
 def test_a_calibrated_number_is_within_half_an_item_of_the_share(share, k):
     number = int(NewItems.calibrated(torch.tensor([share], dtype=torch.float64), [k]).numbers)
@@ -148,8 +168,9 @@ def test_evaluation_composes_as_its_properties_say(large, more):
     assert (n_new[1] >= 8 * share).all()
 
 
-def test_evaluation_estimates_shares_before_the_border(large):
-    experiment, rows, scores, items = evaluated(large, list_calibrated=True)
+@pytest.mark.parametrize("factor", [True, 0.4])
+def test_evaluation_estimates_shares_before_the_border(large, factor):
+    experiment, rows, scores, items = evaluated(large, list_calibrated=factor)
     dataset, train = experiment.dataset, experiment.train_data.dataset.inter_feat
     history, users, ends = dataset.history, rows[dataset.uid_field], rows[dataset.end_field]
     borders = history.starts[:-1].clone()
@@ -158,18 +179,21 @@ def test_evaluation_estimates_shares_before_the_border(large):
     assert (borders[users] < ends).all()
     shares = ExploreShares.of_everybody(history, borders).at(users, ends)
     counts = history.counts(users, ends, dataset.item_num)
-    expected, _ = compose(scores.clone(), counts, NewItems.calibrated(shares, [4, 8]))
+    expected, _ = compose(scores.clone(), counts, NewItems.calibrated(shares, [4, 8], factor))
     assert torch.equal(items, expected)
 
 
 def test_measures_see_the_shares(large):
     results = [
         run_recbole_popaware("PersonalizedMostPop", config_dict={**large, **more})["test_result"]
-        for more in ({}, {"list_explore_share": 0.5}, {"list_explore_share": 1}, {"list_calibrated": True})
+        for more in (
+            *({}, {"list_explore_share": 0.5}, {"list_explore_share": 1}),
+            *({"list_calibrated": True}, {"list_calibrated": 0.3}),
+        )
     ]
     repeats = [result["repeatshare@4"] for result in results]
     assert repeats[0] > 0.5 >= repeats[1] > repeats[2]
-    assert repeats[0] > repeats[3] > repeats[2]
+    assert repeats[0] > repeats[4] > repeats[3] > repeats[2]
     assert len({result["ndcg@4"] for result in results}) > 1
 
 
@@ -178,7 +202,8 @@ def test_measures_see_the_shares(large):
     [
         ({"list_explore_share": 1.1}, "list_explore_share is"),
         ({"list_explore_share": "some"}, "list_explore_share is"),
-        ({"list_calibrated": 0.5}, "list_calibrated is"),
+        ({"list_calibrated": 1.5}, "list_calibrated is"),
+        ({"list_calibrated": 0.0}, "list_calibrated is"),
         ({"list_calibrated": True, "list_explore_share": 0.1}, "leave one out"),
         ({"list_calibrated": True, "mask_history": True}, "list_calibrated.*mask_history"),
         ({"list_explore_share": 0.1, "mask_history": True}, "list_explore_share.*mask_history"),

@@ -66,9 +66,10 @@ def test_all_options_together_in_a_process_of_its_own(file, toy, tmp_path):
     ]
 
 
-def test_calibrated_lists_from_the_command_are_those_of_the_function(file, capsys):
-    assert main(["--checkpoint", file, "--calibrated", "--topk=5", "--output=lists.parquet"]) == 0
-    expected = recbole_popaware.recommend(file, topk=5, calibrated=True)
+@pytest.mark.parametrize(("argv", "factor"), [(["--calibrated"], True), (["--calibrated", "0.2"], 0.2)])
+def test_calibrated_lists_from_the_command_are_those_of_the_function(file, argv, factor, capsys):
+    assert main(["--checkpoint", file, *argv, "--topk=5", "--output=lists.parquet"]) == 0
+    expected = recbole_popaware.recommend(file, topk=5, calibrated=factor)
     pd.testing.assert_frame_equal(pd.read_parquet("lists.parquet"), expected)
     assert expected.kind.tolist() != recbole_popaware.recommend(file, topk=5).kind.tolist()
 
@@ -108,6 +109,8 @@ def test_explain_without_a_head_or_plays(toy, tmp_path, capsys):
         (["--topk=41"], "but the catalogue has"),
         (["--topk=many"], "--topk"),
         (["--explore-share=1.5"], "between 0 and 1"),
+        (["--calibrated=2"], "above 0 and at most 1"),
+        (["--calibrated=some"], "--calibrated"),
         (["--calibrated", "--explore-share=0.1"], "an explore_share contradicts them"),
         (["--calibrated", "--exclude-history"], "exclude_history contradicts them"),
         (["--popularity-weight=much"], "--popularity-weight"),

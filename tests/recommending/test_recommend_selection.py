@@ -69,6 +69,9 @@ def test_the_weight_is_that_of_popularity():
         {"explore_share": -0.1},
         {"explore_share": 1.1},
         {"explore_share": math.nan},
+        {"calibrated": 0.0},
+        {"calibrated": 1.1},
+        {"calibrated": math.nan},
         {"popularity_weight": math.inf},
         {"popularity_weight": math.nan},
     ],
@@ -90,6 +93,13 @@ def test_calibrated_lists_have_each_user_s_own_share():
     items, values = choose(scores, played_by([1, 2, 3, 4], [3, 4]), ListRules(4, calibrated=True), shares)
     assert items.tolist() == [[1, 2, 3, 5], [1, 2, 3, 5]]
     assert values.tolist() == [[7, 6, 5, 3], [7, 6, 5, 3]]
+
+
+def test_a_factor_lowers_the_share_of_calibrated_lists():
+    scores = torch.tensor([[0.0, 1, 2, 3, 7, 6, 5, 4]] * 2)
+    shares = torch.tensor([0.25, 1])  # of 4 items, a fifth: 0.2, and 0.8
+    items, _ = choose(scores, played_by([4, 5, 6, 7], [4, 5, 6, 7]), ListRules(4, calibrated=0.2), shares)
+    assert items.tolist() == [[4, 5, 6, 7], [4, 5, 6, 3]]
 
 
 def test_options_that_cannot_work_are_refused():
