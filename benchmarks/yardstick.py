@@ -35,7 +35,9 @@ from recbole_popaware.replay.requests import Requests
 from recbole_popaware.replay.spread import Together
 
 HERE = Path(__file__).parent
-LEFT_OUT = 3  # of the validation users, each third one picks the number of trees if the others are learned from
+LEFT_OUT = (
+    3  # of the validation users, each third one picks the number of trees if the others are learned from
+)
 MOST_TREES, PATIENCE = 400, 30
 TREES = {
     "objective": "lambdarank",
@@ -100,16 +102,15 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=3000, help="most moments that trees learn from")
     parser.add_argument("--new", type=int, default=200, help="candidates never played")
     parser.add_argument("--seed", type=int, default=2020)
-    parser.add_argument(
-        "--set", nargs="*", default=[], metavar="NAME=VALUE", help="properties of PopOnly"
-    )
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="properties of PopOnly")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     try:
         for line in measure(arguments):
             print(json.dumps(line), flush=True)
     except UsageError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 def measure(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -121,7 +122,6 @@ def measure(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     lightgbm = _lightgbm()
     if arguments.network and arguments.train_on == "past":
         raise UsageError("--network has learned the plays after past moments; add --train-on valid")
-    start = time.perf_counter()
     experiment = _prepare(arguments)
     trained = train_prepared(experiment, saved=False).result
     network = _network(arguments, experiment) if arguments.network else None
@@ -207,7 +207,9 @@ class CandidateMaker:
         if self.network is not None:
             systems.append(self._network_scores(records.moments))
         hidden = played_mask(records)
-        best = [scores.masked_fill(hidden, -torch.inf).topk(min(self.n_new, n_items - 1)) for scores in systems]
+        best = [
+            scores.masked_fill(hidden, -torch.inf).topk(min(self.n_new, n_items - 1)) for scores in systems
+        ]
         chosen = [(torch.arange(n)[:, None] * n_items + top.indices)[top.values > -torch.inf] for top in best]
         keys = torch.unique(torch.cat([records.keys, *chosen]))
         rows, items = keys // n_items, keys % n_items
@@ -293,10 +295,7 @@ def _boost(lightgbm: Any, past: Candidates, valid: Candidates, from_score: bool,
         return lightgbm.Dataset(part.x, part.hit, group=sizes[sizes > 0], init_score=start)
 
     stop = lightgbm.early_stopping(PATIENCE, verbose=False)
-    learn = data(past)
-    return lightgbm.train(
-        settings, learn, MOST_TREES, [data(valid)], callbacks=[stop], keep_training_booster=True
-    )
+    return lightgbm.train(settings, data(past), MOST_TREES, [data(valid)], callbacks=[stop])
 
 
 def _gains(booster: Any, names: list[str]) -> dict[str, Any]:
@@ -326,7 +325,9 @@ def _network(arguments: argparse.Namespace, experiment: Prepared) -> Prepared:
     network = load_data_and_model(arguments.network, {"data_path": arguments.data_path}, log=False)
     same_split = network.config["eval_args"]["split"] == experiment.config["eval_args"]["split"]
     if network.model.item_numbering != experiment.model.item_numbering or not same_split:
-        raise UsageError(f"{arguments.network} was trained on other data or another split than {arguments.dataset}")
+        raise UsageError(
+            f"{arguments.network} was trained on other data or another split than {arguments.dataset}"
+        )
     network.model.eval()
     return network
 
@@ -335,7 +336,9 @@ def _lightgbm() -> Any:
     try:
         import lightgbm
     except ModuleNotFoundError as error:
-        raise UsageError("the yardstick needs LightGBM: pip install 'recbole-popaware[benchmarks]'") from error
+        raise UsageError(
+            "the yardstick needs LightGBM: pip install 'recbole-popaware[benchmarks]'"
+        ) from error
     return lightgbm
 
 
