@@ -42,7 +42,7 @@ class NewItems(NamedTuple):
         """Just these shares ``[B]`` of each user's lists; or at least ``factor`` < 1 times as much of them.
 
         Numbers are rounded half up. Below a user's own share, new items that the scores rank high are as
-        welcome as any, and leaving them out was found to cost accuracy and discoveries both.
+        welcome as any, and leaving them out costs more discoveries than it gains accuracy.
         """
         of_lengths = torch.tensor(lengths, device=shares.device)
         numbers = (factor * shares.double().unsqueeze(1) * of_lengths + 0.5).floor().long()

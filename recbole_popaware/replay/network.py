@@ -1,4 +1,4 @@
-"""What a network's hidden states add: items played and items never played have projections of their own.
+"""What a network's hidden states add: items played and items never played have scales of their own.
 
 One vector cannot say both what is to be repeated and what is to be discovered (CountNet, ECIR 2025;
 softmax-CPR, WSDM 2024). A projection scales the dimensions of the state: full matrices over-fit the few
