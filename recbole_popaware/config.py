@@ -22,6 +22,7 @@ from recbole_popaware.model.adapter import HeadAdapter
 from recbole_popaware.model.head_carrier import HeadCarrier
 from recbole_popaware.model.losses import LOSS_TYPES
 from recbole_popaware.model.popularity_aware import PopularityAware
+from recbole_popaware.model.sequential_recommender.poponly import PopOnly
 from recbole_popaware.safe_yaml import PlainLoader, read_properties
 from recbole_popaware.schema.measures import check_measures, check_value_measures
 from recbole_popaware.schema.rules import check_processes
@@ -48,7 +49,8 @@ class Config(recbole.config.Config):
     * ``model`` may name one of our models, and ``dataset`` defaults to the demo data.
     * After RecBole's property files (for ``Pop<Name>`` those of <Name>) come ours: ``overall.yaml`` (of
       general models only what RecBole has no default for) and ``protocol/PROTOCOL.yaml``,
-      ``popularity_head.yaml`` (models with the head), ``model/MODEL.yaml``, ``dataset/DATASET.yaml``, and
+      ``popularity_head.yaml`` and ``replay.yaml`` (models with these heads),
+      ``model/MODEL.yaml``, ``dataset/DATASET.yaml``, and
       ``DATASET.yaml`` beside the atomic files.
     * Values on the command line and in ``config_dict`` are read as Python literals, never evaluated, and
       files as plain YAML (:mod:`.safe_yaml`); every value is checked (:mod:`.schema`).
@@ -176,6 +178,8 @@ class Config(recbole.config.Config):
             self.internal_config_dict = {**ours, **self.internal_config_dict}
         carries_head = issubclass(model_class, HeadCarrier)
         of_head = [properties.FOLDER / "popularity_head.yaml"] if carries_head else []
+        if issubclass(model_class, (PopularityAware, PopOnly)):
+            of_head.append(properties.FOLDER / "replay.yaml")
         self._update_from([*of_head, of_model])
         self.internal_config_dict.update(own_columns)
         self._defaults = dict(self.internal_config_dict)

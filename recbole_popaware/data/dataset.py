@@ -46,12 +46,14 @@ class HistoryDataset(OrderedDataset):
         targets: What is to be predicted in each row; only in validation and test parts under GTS.
         training_plays: Plays of each item in the training part, ``[n_items]``; only under GTS.
         counted_until: Position behind each user's last play of those, ``[n_users]``; only under GTS.
+        in_training: Which plays may be trained on, ``[P]``; only under GTS.
     """
 
     history: PlayHistory | None = None
     targets: GradedTargets | None = None
     training_plays: Tensor | None = None
     counted_until: Tensor | None = None
+    in_training: Tensor | None = None
     _windows: WindowFields
 
     def __init__(self, config: Any) -> None:
@@ -192,7 +194,9 @@ class HistoryDataset(OrderedDataset):
         )
 
     def trained_plays(self) -> Tensor:
-        """Which plays of the store are in the training part, ``[P]``."""
+        """Which plays of the store may be trained on, ``[P]``."""
+        if self.in_training is not None:
+            return self.in_training
         starts = cast("PlayHistory", self.history).starts
         sizes = torch.stack([self.training_ends() - starts[:-1], starts[1:] - self.training_ends()], 1)
         return torch.tensor([True, False]).repeat(len(sizes)).repeat_interleave(sizes.flatten())

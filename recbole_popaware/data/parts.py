@@ -46,7 +46,7 @@ def split_at_borders(dataset: Any, log: OrderedPlays) -> list[Any]:
     if config["popularity_until"] == "test":
         before_test = split.kept[log.users] & (log.times < split.borders.test - rules.gap)
         popular = torch.from_numpy(before_test[positive])
-    history = dataset.history
+    history, train.in_training = dataset.history, in_training
     train.training_plays = torch.bincount(history.items[popular], minlength=dataset.item_num)
     before = torch.cat([popular.new_zeros(1, dtype=torch.int64), popular.cumsum(0)])[history.starts]
     train.counted_until = history.starts[:-1] + before.diff()

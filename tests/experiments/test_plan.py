@@ -8,7 +8,9 @@ from recbole_popaware.errors import UsageError
 from recbole_popaware.experiments.plan import FOLDER, RawSource, find_plan, read_plan
 
 SHIPPED = sorted([*FOLDER.glob("*.yaml"), *(ROOT / "benchmarks" / "experiments").glob("*.yaml")])
-OF_THE_PAPER = [file for file in SHIPPED if not file.stem.startswith(("backbones-", "yambda-"))]
+OF_THE_PAPER = [
+    file for file in SHIPPED if not file.stem.startswith(("backbones-", "competitors-", "yambda-"))
+]
 PAPER = [
     *("MostPop", "PersonalizedMostPop", "BERT4Rec", "PopBERT4Rec"),
     *("SASRec", "PopSASRec", "gSASRec", "PopGSASRec"),
