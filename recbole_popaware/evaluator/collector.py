@@ -41,7 +41,7 @@ class PopAwareCollector(recbole.evaluator.Collector):
             delattr(self.register, key)  # so that super() leaves these to us
         self._ours = bool(config["save_per_user"]) or any(self.register.need(key) for key in _OURS)
         self._explore_share: float = config["list_explore_share"] or 0.0
-        self._calibrated = float(config["list_calibrated"])  # factor of each user's own share; 0: off
+        self._calibrated = float(config["list_calibrated"] or 0)  # factor of each user's own share; 0: off
         self._history: PlayHistory | None = None
         self._shares: ExploreShares | None = None
         self._of_training: set[str] = set()
