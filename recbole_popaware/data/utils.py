@@ -37,6 +37,7 @@ DATA_PROPERTIES = (
         "pps_age",
         "decay_hours",
         "popularity_head",
+        "train_targets",
         "REQUEST_TIME_FIELD",
     ),
 )

@@ -191,7 +191,8 @@ def replay_loss(examples: Examples, played: Tensor, new: Tensor) -> Tensor:
         new: ``[Q, C]`` scores of new candidates; minus infinity where there is none.
     """
     rows, n, hit = examples.rows, len(examples.user), examples.played.hit
-    all_played, all_new = log_sum_exp(played, rows, n), torch.logsumexp(new, 1)
+    all_played, there = log_sum_exp(played, rows, n), new.isfinite().any(1)
+    all_new = torch.logsumexp(new.masked_fill(~there.unsqueeze(1), 0.0), 1).masked_fill(~there, -torch.inf)
     n_played = played.new_zeros(n).index_add(0, rows, hit)
     n_new = examples.new.hit.sum(1)
     of_played = played.new_zeros(n).index_add(0, rows, (all_played[rows] - played) * hit)

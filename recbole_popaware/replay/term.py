@@ -6,8 +6,11 @@ import torch
 from torch import Tensor, nn
 
 
+MOST_APART = 3.0  # deviations from the mean: what is farther, such as an item without statistics, is as far
+
+
 class Standardise(nn.Module):
-    """Features less their mean, over their deviation, as they were in the examples."""
+    """Features less their mean, over their deviation, as they were in the examples; within limits."""
 
     mean: Tensor
     scale: Tensor
@@ -25,7 +28,7 @@ class Standardise(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Standardised features of the same shape."""
         standardised: Tensor = (x - self.mean) * self.scale
-        return standardised
+        return standardised.clamp(-MOST_APART, MOST_APART)
 
 
 class Term(nn.Module):
