@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-
 MOST_APART = 3.0  # deviations from the mean: what is farther, such as an item without statistics, is as far
 
 

@@ -17,6 +17,7 @@ from recbole_popaware.replay.record import RECORD_FEATURES, USER_FEATURES
 from recbole_popaware.replay.requests import Requests, at_borders
 from recbole_popaware.replay.scorer import ReplayScorer, log_sum_exp, replay_loss
 from recbole_popaware.replay.spread import Together
+from recbole_popaware.replay.term import MOST_APART, Standardise
 
 FADE = Fade()
 GROUPS = torch.tensor([[0], [1], [1], [2], [2], [3], [0]])
@@ -223,3 +224,11 @@ def test_one_moment_is_enough_for_scales(history):
     scorer, examples = fitted(log, log.moments().at(slice(-1, None)))
     assert all(value.isfinite().all() for value in scorer.state_dict().values())
     assert replay_loss(examples, *scorer.both(examples)).isfinite()
+
+
+def test_features_far_from_the_mean_count_as_far_as_the_limit():
+    standardise = Standardise(1)
+    standardise.fit(torch.tensor([[0.0], [2.0]]))
+    far, near = standardise(torch.tensor([[-1000.0], [1.5]])).squeeze(1).tolist()
+    assert far == -MOST_APART
+    assert near == pytest.approx(0.5, rel=0.02)
