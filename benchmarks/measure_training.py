@@ -69,6 +69,7 @@ def train(arguments: argparse.Namespace) -> None:
     for name, case in (("CE/next", CE_NEXT), ("gBCE/all", GBCE_ALL)):
         sides = [{**case, "popularity_head": form} for form in ("none", "auto")]
         _report(benchmark="train", case=name, head_off_against_on=_compare_steps(arguments, sides))
+    _report(benchmark="train", case="gBCE/all, popularity_head: replay", **_alone(_replay_epochs, arguments))
     stock = _alone(_targets_per_second, arguments, {**SAME_WIDTH, "model": "SASRec", "train_batch_size": 512})
     _report(benchmark="train", case="stock SASRec", targets_per_second=round(stock))
     for name, more in (
@@ -171,6 +172,22 @@ def _step_times(sides: list[Settings], n_steps: int = 12) -> list[float]:
     return [statistics.median(times) for times in taken]
 
 
+def _replay_epochs(n_epochs: int = 3) -> dict[str, Any]:
+    """Seconds of an epoch with the head off and with the replay head, in turns."""
+    with tempfile.TemporaryDirectory() as folder:
+        _write_log(Path(folder), GBCE_ALL)
+        sides = [{**GBCE_ALL, "popularity_head": head, "data_path": folder} for head in ("none", "replay")]
+        experiments = [_experiment(side) for side in sides]
+        taken: list[list[float]] = [[], []]
+        for _ in range(n_epochs + 1):  # the first one computes the features of requests
+            for experiment, seconds in zip(experiments, taken):
+                steps = _steps_of(experiment)
+                seconds.append(sum(next(steps)[0] for _ in range(len(experiment.train_data))))
+    off, on = (statistics.median(seconds[1:]) for seconds in taken)
+    n_batches = [len(experiment.train_data) for experiment in experiments]
+    return {"epoch_s": [round(off, 2), round(on, 2)], "batches": n_batches, "time_ratio": round(on / off, 3)}
+
+
 def _step_peak(side: Settings) -> float:
     with tempfile.TemporaryDirectory() as folder:
         _write_log(Path(folder), side)
@@ -191,9 +208,12 @@ def _targets_per_second(side: Settings) -> float:
 
 def _steps(settings: Settings) -> Iterator[tuple[float, int]]:
     """Train step by step: seconds, the loader's included, and targets of each."""
+    yield from _steps_of(_experiment(settings))
+
+
+def _steps_of(experiment: Any) -> Iterator[tuple[float, int]]:
     import torch
 
-    experiment = _experiment(settings)
     model, following = experiment.model.train(), experiment.config["NEXT_ITEMS_FIELD"]
     optimizer = torch.optim.Adam(model.parameters())
     stock = experiment.config["model"] == "SASRec"  # as RecBole trains: its SINE turns this search on

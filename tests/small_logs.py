@@ -29,9 +29,9 @@ class Log(NamedTuple):
         return PlayHistory.from_sorted(*columns, n_users=N_USERS, keep_times=True)
 
     @property
-    def columns(self) -> tuple[Tensor, Tensor]:
-        """Users and items of all plays."""
-        return torch.tensor(self.users), torch.tensor(self.items)
+    def columns(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Users, items and times of all plays."""
+        return torch.tensor(self.users), torch.tensor(self.items), torch.tensor(self.times).double()
 
     def before(self, user: int, end: int) -> list[int]:
         """Positions of a user's plays before one."""

@@ -122,7 +122,8 @@ class RequestTrainDataLoader(TrainDataLoader):
 class MixedTrainDataLoader(TiledTrainDataLoader):
     """Windows up to a border for a network, and in batches of their own requests after it for a head.
 
-    Batches of requests are spread evenly among the others.
+    Batches of requests are spread evenly among the others, one for two of these at most, so that they
+    hardly prolong an epoch; each epoch draws other requests.
     """
 
     def __init__(self, config: Any, dataset: Any, sampler: Any, shuffle: bool = False) -> None:
@@ -141,11 +142,16 @@ class MixedTrainDataLoader(TiledTrainDataLoader):
         self._lay(torch.Generator().manual_seed(config["seed"]))
 
     def __len__(self) -> int:
-        return super().__len__() + len(self._requests)
+        return super().__len__() + self._n_requests
+
+    @property
+    def _n_requests(self) -> int:
+        """Batches of requests in an epoch."""
+        return min(len(self._requests), (super().__len__() + 1) // 2)
 
     def __iter__(self) -> Any:
         windows, requests = super().__iter__(), iter(self._requests)
-        n_windows, n_requests = super().__len__(), len(self._requests)
+        n_windows, n_requests = super().__len__(), self._n_requests
         for index, batch in enumerate(windows):
             yield batch
             due = (index + 1) * n_requests // n_windows - index * n_requests // n_windows

@@ -106,15 +106,15 @@ class ReplayHead(nn.Module):
 
     def scores(self, interaction: Any, view: View | None = None) -> Tensor:
         """Scores of all items, ``[B, n_items]``."""
-        plays = self._plays()
+        catalogue = self._catalogue()
         parts = self._features(interaction, view)
-        return torch.cat([self.scorer.catalogue(features, plays, seen) for features, seen in parts])
+        return torch.cat([self.scorer.catalogue(features, catalogue, seen) for features, seen in parts])
 
     def terms(self, interaction: Any, view: View | None = None) -> dict[str, Tensor]:
         """What each term gives to all items, ``[B, n_items]`` each; their sum is the score."""
-        plays = self._plays()
+        catalogue = self._catalogue()
         parts = [
-            self.scorer.terms_of(features, plays, seen)
+            self.scorer.terms_of(features, catalogue, seen)
             for features, seen in self._features(interaction, view)
         ]
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
@@ -123,8 +123,8 @@ class ReplayHead(nn.Module):
         """Score other histories from now on; statistics stay those of the training part."""
         self.history = history
 
-    def _plays(self) -> Tensor:
-        return self.together.counts.plays.to(self.scaled.device)
+    def _catalogue(self) -> Tensor:
+        return self.together.counts.features.to(self.scaled.device)
 
     def _features(self, interaction: Any, view: View | None) -> Iterator[tuple[Features, View | None]]:
         """Features of the rows, some at a time."""
@@ -144,4 +144,5 @@ class ReplayHead(nn.Module):
 
     def _statistics(self, known: Tensor) -> Together:
         users = torch.repeat_interleave(self.history.starts.diff())[known]
-        return Together.of(users, self.history.items[known], self.n_items, self.n_neighbours, self.fields)
+        items, times = self.history.items[known], self.history.timed()[known]
+        return Together.of(users, items, times, self.n_items, self.n_neighbours, self.fields)

@@ -50,14 +50,14 @@ class New(NamedTuple):
     Attributes:
         items: ``[Q, C]``.
         sums: ``[Q, C, S]`` what each gets from the history.
-        plays: ``[Q, C]`` plays of each by everybody.
+        catalogue: ``[Q, C, I]`` what everybody's plays say about each.
         there: ``[Q, C]`` False where there are fewer candidates.
         hit: ``[Q, C]`` 1 for a target, 0 for others.
     """
 
     items: Tensor
     sums: Tensor
-    plays: Tensor
+    catalogue: Tensor
     there: Tensor
     hit: Tensor
 
@@ -162,4 +162,4 @@ def _nearest_new(features: Features, targets: Tensor, together: Together) -> New
     there = best >= 0
     hit = torch.isin(rows * n_items + items, targets) & there
     reached = sums[:, rows, items].permute(1, 2, 0)
-    return New(items, reached, together.counts.plays[items].float(), there, hit.float())
+    return New(items, reached, together.counts.features[items], there, hit.float())

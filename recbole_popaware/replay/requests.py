@@ -1,12 +1,14 @@
 """Moments to learn from: requests in the past, the plays that answer them, and what statistics may know then.
 
 Weights are learned on plays *after* those that statistics (neighbours, popularity) were made of, as in use: a
-model that learns on the plays it has counted trusts its counts too much.
+model that learns on the plays it has counted trusts its counts too much. At every second border in time they
+end some time before it: in use histories go on while statistics wait to be made again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import NamedTuple
 
 import torch
@@ -17,6 +19,7 @@ from recbole_popaware.plays.ragged import ranges
 from recbole_popaware.replay.moments import Moments
 
 BORDERS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # shares of the training plays before a border in time
+LAGS = (0.0, 0.1)  # in turn: share of the training plays before a border that statistics miss
 WIDTH = 0.125  # share of the training plays behind a border that are to be predicted
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9)  # shares of each user's training plays
 NETWORK_SHARES = (0.8, 0.85, 0.9, 0.95)  # with a network, which is trained on what is before the first
@@ -62,9 +65,10 @@ def at_borders(
     all_times = store.timed()
     times = all_times[trained].sort().values
     requests = []
-    for share in shares:
-        border, until = (
-            float(times[min(int(x * len(times)), len(times) - 1)]) for x in (share, share + WIDTH)
+    for share, lag in zip(shares, cycle(LAGS)):
+        known_until, border, until = (
+            float(times[min(int(x * len(times)), len(times) - 1)])
+            for x in (share - lag, share, share + WIDTH)
         )
         ends = store.starts[:-1] + _per_user(store, all_times < border)
         last = ends + _per_user(store, (all_times >= border) & (all_times < until))
@@ -73,7 +77,8 @@ def at_borders(
         answers = trained[positions]
         targets = torch.unique((rows * n_items + store.items[positions])[answers])
         now = torch.full((len(users),), border, dtype=all_times.dtype)
-        requests.append(Requests(trained & (all_times < border), Moments(users, ends[users], now), targets))
+        known = trained & (all_times < known_until)
+        requests.append(Requests(known, Moments(users, ends[users], now), targets))
     return requests
 
 

@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from recbole_popaware.replay.examples import Examples, Played
 from recbole_popaware.replay.features import Features
+from recbole_popaware.replay.item_counts import ITEM_FEATURES
 from recbole_popaware.replay.network import NetworkTerm, View
 from recbole_popaware.replay.term import Standardise, Term
 
@@ -53,8 +54,10 @@ class ReplayScorer(nn.Module):
             {name: Term(width + n_user, hidden, dropout) for name, width in widths.items()}
         )
         self.log_scale = nn.Parameter(torch.zeros(n_sums))  # 1 / eps
-        self.start = nn.Parameter(torch.full((n_sums + 1,), -1.0))  # before softplus
-        self.weights = Term(n_user, hidden, dropout, n_sums + 1)
+        self.start = nn.Parameter(torch.full((n_sums,), -1.0))  # before softplus
+        self.of_item = Standardise(ITEM_FEATURES)
+        self.item = Term(ITEM_FEATURES, hidden, dropout)
+        self.weights = Term(n_user, hidden, dropout, n_sums + ITEM_FEATURES)
         self.constant = nn.Parameter(torch.tensor(-8.0))
         self.gate = Term(n_user, hidden, dropout)
         self.network = NetworkTerm(network, n_user, hidden, dropout) if network else None
@@ -63,6 +66,7 @@ class ReplayScorer(nn.Module):
     def fit_scales(self, examples: Examples) -> None:
         """Take the scales of features, and the first constants, from examples."""
         self.of_user.fit(examples.user)
+        self.of_item.fit(examples.new.catalogue.flatten(0, 1))
         for name, scale in self.scales.items():
             cast("Standardise", scale).fit(getattr(examples.played, name))
         reached = examples.new.sums.flatten(0, 1)
@@ -80,7 +84,7 @@ class ReplayScorer(nn.Module):
     def both(self, examples: Examples, view: View | None = None) -> tuple[Tensor, Tensor]:
         """Scores of the played items ``[D]`` and of the new candidates ``[Q, C]``."""
         played = _total(self.played(examples.user, examples.rows, examples.played, view))
-        new = self.new(examples.user, examples.new.sums, examples.new.plays)
+        new = self.new(examples.user, examples.new.sums, examples.new.catalogue)
         if view is not None and self.network is not None:
             new = new + self.network.new(view, self.of_user(examples.user), examples.new.items)
         return played, new.masked_fill(~examples.new.there, -torch.inf)
@@ -108,39 +112,40 @@ class ReplayScorer(nn.Module):
             scores["network"] = self.network.played(view, of_user, rows, features.items)
         return scores
 
-    def new(self, user: Tensor, sums: Tensor, plays: Tensor) -> Tensor:
+    def new(self, user: Tensor, sums: Tensor, catalogue: Tensor) -> Tensor:
         """Scores of items that were not played.
 
         Args:
             user: ``[Q, U]`` habits.
             sums: ``[Q, C, S]`` what each gets from the history.
-            plays: ``[Q, C]`` or ``[C]`` its plays by everybody.
+            catalogue: ``[Q, C, I]`` what everybody's plays say about each.
 
         Returns:
             ``[Q, C]``.
         """
-        weights, constant = self._of_listener(user)
+        weights, of_items, constant = self._of_listener(user)
         reached = torch.log1p(sums * self.log_scale.exp())
-        scores = (reached @ weights[:, :-1].unsqueeze(2)).squeeze(2)
-        scores = scores + weights[:, -1:] * torch.log1p(plays)
-        return scores + constant
+        items = self.of_item(catalogue)
+        scores = (reached @ weights.unsqueeze(2)).squeeze(2) + (items @ of_items.unsqueeze(2)).squeeze(2)
+        return scores + self.item(items).squeeze(2) + constant
 
-    def _of_listener(self, user: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights ``[Q, S + 1]`` of sums and popularity, and the constant ``[Q, 1]`` of new items."""
+    def _of_listener(self, user: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights ``[Q, S]`` of sums and ``[Q, I]`` of items, and the constant ``[Q, 1]`` of new items."""
         habits = self.of_user(user)
-        weights = functional.softplus(self.start + self.weights(habits))
-        return weights, self.constant + self.gate(habits)
+        of_sums, of_items = self.weights(habits).split([len(self.start), ITEM_FEATURES], 1)
+        return functional.softplus(self.start + of_sums), of_items, self.constant + self.gate(habits)
 
-    def catalogue(self, features: Features, plays: Tensor, view: View | None = None) -> Tensor:
+    def catalogue(self, features: Features, catalogue: Tensor, view: View | None = None) -> Tensor:
         """Scores of all items ``[Q, n_items]``; the padding id has minus infinity.
 
         Args:
             features: Features of Q moments.
-            plays: ``[n_items]`` plays of each item by everybody.
+            catalogue: ``[n_items, I]`` what everybody's plays say about each item.
             view: What a network sees.
         """
-        weights, scores = self._of_listener(features.user)
-        scores = scores + weights[:, -1:] * torch.log1p(plays.float())
+        weights, of_items, constant = self._of_listener(features.user)
+        items = self.of_item(catalogue)
+        scores = of_items @ items.T + self.item(items).squeeze(1) + constant
         for index, sums in enumerate(features.sums):
             scores.addcmul_(weights[:, index : index + 1], torch.log1p(sums * self.log_scale[index].exp()))
         if view is not None and self.network is not None:
@@ -150,12 +155,12 @@ class ReplayScorer(nn.Module):
         scores[:, 0] = -torch.inf
         return scores
 
-    def terms_of(self, features: Features, plays: Tensor, view: View | None = None) -> dict[str, Tensor]:
+    def terms_of(self, features: Features, catalogue: Tensor, view: View | None = None) -> dict[str, Tensor]:
         """What each term gives to all items, ``[Q, n_items]``; their sum is the score.
 
         Items never played have their whole score in ``new``, and played ones have theirs in the other terms.
         """
-        new = self.catalogue(features, plays, view)
+        new = self.catalogue(features, catalogue, view)
         keys = features.records.keys
         new.view(-1)[keys] = 0
         terms = {}

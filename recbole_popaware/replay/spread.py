@@ -88,11 +88,17 @@ class Together(NamedTuple):
 
     @classmethod
     def of(
-        cls, users: Tensor, items: Tensor, n_items: int, k: int, fields: tuple[Tensor, ...] = ()
+        cls,
+        users: Tensor,
+        items: Tensor,
+        times: Tensor,
+        n_items: int,
+        k: int,
+        fields: tuple[Tensor, ...] = (),
     ) -> Together:
         """Count, from plays ``[P]`` by user and time; ``fields`` are groups ``[n_items, G]`` of items."""
         return cls(
-            CatalogueCounts.of(users, items, n_items),
+            CatalogueCounts.of(users, items, times, n_items),
             by_listeners(users, items, n_items, k),
             by_order(users, items, n_items, k),
             tuple(Groups.of(field, users, items, k) for field in fields),

@@ -89,7 +89,7 @@ def test_a_record_by_hand():
     log = Log([1] * 4, [1, 1, 2, 1], [0.0, DAY, 2 * DAY, 2 * DAY + 3600])
     now = Moments(torch.tensor([1]), torch.tensor([4]), torch.tensor([2 * DAY + 2 * 3600]).double())
     records = Records.of(log.store, now, N_ITEMS)
-    counts = CatalogueCounts(torch.tensor([0, 7, 0] + [0] * 4), torch.tensor([0, 3, 0] + [0] * 4))
+    counts = counts_of([0, 7, 0], [0, 3, 0])
     one, two = record_features(records, log.store.timed(), counts).double().exp()
     approx = pytest.approx
     assert one[1].item() == approx(1 / 4 + 1 / 3 + 1)  # 1 / age
@@ -118,8 +118,7 @@ def test_an_hour_of_the_day_is_near_the_same_hour_across_midnight():
     log = Log([1, 1], [1, 2], times)
     now = Moments(torch.tensor([1]), torch.tensor([2]), torch.tensor([2 * DAY + 3600]).double())
     records = Records.of(log.store, now, N_ITEMS)
-    nothing = CatalogueCounts(*(torch.zeros(2, N_ITEMS, dtype=torch.int64)))
-    hour = record_features(records, log.store.timed(), nothing)[:, 22]
+    hour = record_features(records, log.store.timed(), counts_of([0], [0]))[:, 22]
     assert hour.tolist() == pytest.approx([(math.exp(-2 / 3) + 0.3) / 2, (math.exp(-11 / 3) + 0.3) / 2])
 
 
@@ -135,8 +134,45 @@ def test_a_store_without_times_is_refused():
         Records.of(store, Moments(*(torch.tensor([1]),) * 3), 2)
 
 
+def counts_of(plays, listeners):
+    """Counts of everybody by item id, 0 for the rest."""
+    columns = torch.zeros(6, N_ITEMS, dtype=torch.int64)
+    columns[0, : len(plays)], columns[1, : len(listeners)] = torch.tensor(plays), torch.tensor(listeners)
+    return CatalogueCounts(*columns)
+
+
 def test_everybodys_counts_by_hand():
-    users, items = torch.tensor([1, 1, 1, 2]), torch.tensor([3, 3, 1, 3])
-    counts = CatalogueCounts.of(users, items, 5)
-    assert counts.plays.tolist() == [0, 1, 0, 3, 0]
-    assert counts.listeners.tolist() == [0, 1, 0, 2, 0]
+    """Of ten plays the tenth is the last tenth: item 3 by its second listener."""
+    users = torch.tensor([1] * 8 + [2] * 2)
+    items = torch.tensor([3, 3, 1, 3, 3, 3, 3, 1, 1, 3])
+    times = torch.tensor([0, 1, 2, 3, 4, 5, 6, 7, 8, 18]).double() * 3600
+    counts = CatalogueCounts.of(users, items, times, 5)
+    assert counts.plays.tolist() == [0, 3, 0, 7, 0]
+    assert counts.listeners.tolist() == [0, 2, 0, 2, 0]
+    assert counts.late_plays.tolist() == [0, 0, 0, 1, 0]
+    assert counts.late_listeners.tolist() == [0, 0, 0, 1, 0]
+    assert counts.hours.tolist() == [0, 16, 0, 18, 0]
+    assert counts.idle.tolist() == [0, 10, 0, 0, 0]
+    assert counts.features[3].exp().tolist() == pytest.approx([8, 3, 2, 2, 19, 1])
+
+
+@given(log=logs())
+def test_everybodys_counts_equal_a_loop(log):
+    counts = CatalogueCounts.of(*log.columns, N_ITEMS)
+    plays = list(zip(*log))
+    newest, border = max(log.times), sorted(log.times)[int(0.9 * len(log.times))]
+    for item in range(N_ITEMS):
+        own = [(user, time) for user, other, time in plays if other == item]
+        begun = {user: min(time for other, time in own if other == user) for user, _ in own}
+        assert counts.plays[item] == len(own)
+        assert counts.listeners[item] == len(begun)
+        assert counts.late_plays[item] == sum(time >= border for _, time in own)
+        assert counts.late_listeners[item] == sum(time >= border for time in begun.values())
+        ages = [(newest - time) / 3600 for _, time in own] or [0]
+        assert counts.hours[item].item() == pytest.approx(max(ages))
+        assert counts.idle[item].item() == pytest.approx(min(ages))
+
+
+def test_without_plays_there_are_counts_of_nothing():
+    none = torch.zeros(0, dtype=torch.int64)
+    assert not CatalogueCounts.of(none, none, none.double(), 3).features.any()

@@ -49,7 +49,7 @@ def scorer_of(n_sums, terms=("record", "order", "spread"), at_start=True):
 def test_at_the_start_played_items_have_the_logarithm_of_their_faded_count(log):
     moments, together = log.moments(60), together_of(log)
     features = features_at(moments, log.store, together, FADE, N_ITEMS)
-    scores = scorer_of(together.n_sums).catalogue(features, together.counts.plays)
+    scores = scorer_of(together.n_sums).catalogue(features, together.counts.features)
     assert scores.shape == (len(moments.users), N_ITEMS)
     assert (scores[:, 0] == -math.inf).all()
     assert scores[:, 1:].isfinite().all()
@@ -69,13 +69,17 @@ def test_the_catalogue_has_the_scores_of_candidates(terms, fields):
     features = features_at(LOG.moments(), LOG.store, together, FADE, N_ITEMS)
     scorer = scorer_of(together.n_sums, terms, at_start=False)
     scorer.of_user.fit(features.user)
-    catalogue = scorer.catalogue(features, together.counts.plays)
+    catalogue = scorer.catalogue(features, together.counts.features)
     records, mask = features.records, played_mask(features.records)
     played = torch.stack(list(scorer.played(features.user, records.rows, features).values())).sum(0)
-    new = scorer.new(features.user, features.sums.permute(1, 2, 0), together.counts.plays.float())
+    new = scorer.new(
+        features.user,
+        features.sums.permute(1, 2, 0),
+        together.counts.features.expand(len(features.user), -1, -1),
+    )
     torch.testing.assert_close(catalogue.view(-1)[records.keys], played)
     torch.testing.assert_close(catalogue[~mask], new[~mask])
-    terms_of = scorer.terms_of(features, together.counts.plays)
+    terms_of = scorer.terms_of(features, together.counts.features)
     assert set(terms_of) == {"count", *terms, "new"}
     torch.testing.assert_close(torch.stack(list(terms_of.values())).sum(0), catalogue)
     assert not terms_of["count"][~mask].any()
@@ -88,7 +92,7 @@ def test_examples_score_as_the_catalogue_does():
     scorer.fit_scales(examples)
     now = torch.tensor(sorted(LOG.times)[len(LOG.times) // 2]).double().expand(len(examples.users))
     features = features_at(Moments(examples.users, examples.ends, now), LOG.store, together, FADE, N_ITEMS)
-    catalogue = scorer.catalogue(features, together.counts.plays)
+    catalogue = scorer.catalogue(features, together.counts.features)
     played, new = scorer.both(examples)
     torch.testing.assert_close(played, catalogue[examples.rows, examples.played.items])
     there = examples.new.there

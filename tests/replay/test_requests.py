@@ -61,6 +61,14 @@ def test_nothing_at_or_behind_a_border_in_time_is_known(log, data):
             assert targets_by_moment(part)[row] <= {log.items[p] for p in later}
 
 
+def test_statistics_end_before_every_second_border():
+    log = log_of("abcabcabcabcabcabcab", seconds=3600.0)
+    trained = torch.ones(20, dtype=torch.bool)
+    parts = at_borders(log.store, trained, N_ITEMS, [0.5, 0.6, 0.7, 0.8])
+    assert [int(part.known.sum()) for part in parts] == [10, 10, 14, 14]
+    assert [part.moments.ends.item() for part in parts] == [10, 12, 14, 16]
+
+
 def test_plays_that_are_not_trained_on_answer_nothing():
     """Users 1 and 2 alternate; of user 2 nothing but the first play is trained on."""
     log = Log(
