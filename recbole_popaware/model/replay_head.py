@@ -64,6 +64,7 @@ class ReplayHead(nn.Module):
         self._examples: Examples | None = None
         widths = {"record": RECORD_FEATURES, "order": ORDER_FEATURES, "spread": self.together.n_sums}
         self.scorer = ReplayScorer(
+            self.n_items,
             {term: widths[term] for term in config["replay_terms"]},
             USER_FEATURES,
             self.together.n_sums,

@@ -20,7 +20,7 @@ from recbole_popaware.replay.moments import moved
 from recbole_popaware.replay.requests import Requests
 from recbole_popaware.replay.spread import Together
 
-NEAREST = 200  # candidates that were not played
+NEAREST = 600  # candidates that were not played
 _SUMS_AT_ONCE = 1 << 25
 
 
@@ -30,6 +30,7 @@ class Played(NamedTuple):
     Attributes:
         items: ``[D]``.
         faded: ``[D]``
+        known: ``[D]``
         record: ``[D, F]``
         order: ``[D, F]``
         spread: ``[D, S]``
@@ -38,6 +39,7 @@ class Played(NamedTuple):
 
     items: Tensor
     faded: Tensor
+    known: Tensor
     record: Tensor
     order: Tensor
     spread: Tensor
@@ -144,7 +146,15 @@ def _pieces(n: int, size: int) -> Iterator[slice]:
 def _examples(features: Features, targets: Tensor, together: Together) -> Examples:
     records = features.records
     hit = torch.isin(records.keys, targets).float()
-    played = Played(records.items, features.faded, features.record, features.order, features.spread, hit)
+    played = Played(
+        records.items,
+        features.faded,
+        features.known,
+        features.record,
+        features.order,
+        features.spread,
+        hit,
+    )
     starts = from_zero(torch.bincount(records.rows, minlength=len(records.starts)).cumsum(0))
     new = _nearest_new(features, targets, together)
     return Examples(records.moments.users, records.moments.ends, features.user, starts, played, new)

@@ -14,6 +14,7 @@ from recbole_popaware.replay.record import faded_count, record_features, user_fe
 from recbole_popaware.replay.spread import Together, spread
 
 _SMOOTHING = 1e-3
+_PRIOR_PLAYS = 10.0
 
 
 class Fade(NamedTuple):
@@ -30,6 +31,7 @@ class Features(NamedTuple):
         records: Which items were played, D pairs.
         user: ``[Q, U]`` habits of the listeners.
         faded: ``[D]`` logarithm of the faded count.
+        known: ``[D]`` how well the item is known: ``n / (n + 10)`` for n plays by everybody.
         record: ``[D, F]`` features of the record.
         order: ``[D, F]`` features of the order.
         spread: ``[D, S]`` logarithms of what the played items get from the others.
@@ -39,6 +41,7 @@ class Features(NamedTuple):
     records: Records
     user: Tensor
     faded: Tensor
+    known: Tensor
     record: Tensor
     order: Tensor
     spread: Tensor
@@ -62,10 +65,12 @@ def features_at(
     records = Records.of(store, moments, n_items)
     sums = spread(records, together)
     own = sums[:, records.rows, records.items].T  # [D, S]
+    plays = together.counts.plays[records.items].float()
     return Features(
         records,
         user_features(records, store.timed()[moments.ends - 1]),
         faded_count(records, *fade).log(),
+        plays / (plays + _PRIOR_PLAYS),
         record_features(records, store.timed(), together.counts),
         order_features(records, store.items),
         (own + _SMOOTHING).log(),

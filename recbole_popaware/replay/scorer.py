@@ -2,11 +2,15 @@
 
 Of an item that was played: the logarithm of its faded count, plus a term each for its record, the order and
 the spread (small networks over their features and the listener's habits that give 0 at the start: the model
-*is* the faded count then). Of an item never played: ``sum_k beta_k ln(1 + x_k / eps_k)`` over the sums x_k
-that spread to it and its popularity, with weights that depend on the listener, plus a constant of the
-listener that says how likely the next play is new.
+*is* the faded count then). With the record goes one learned value of the item itself, which counts little
+where everybody together has few plays of it.
 
-``docs/glossary.md`` lists the shape letters; Q moments, D pairs, S sums, U habits of a user.
+Of an item never played: ``sum_k beta_k ln(1 + x_k / eps_k)`` over the sums x_k that spread to it, a linear
+function of what everybody's plays say about it, both with weights that depend on the listener, a small
+network over the latter, and a constant of the listener that says how likely the next play is new.
+
+``docs/glossary.md`` lists the shape letters; Q moments, D pairs, S sums, I features of an item, U habits of a
+user.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ class ReplayScorer(nn.Module):
     """Scores from features; see the module's docstring.
 
     Args:
+        n_items: Size of the catalogue with the padding id 0.
         widths: Number of features of each of :data:`TERMS`; the others are switched off.
         n_user: U.
         n_sums: S.
@@ -40,6 +45,7 @@ class ReplayScorer(nn.Module):
 
     def __init__(
         self,
+        n_items: int,
         widths: dict[str, int],
         n_user: int,
         n_sums: int,
@@ -53,6 +59,7 @@ class ReplayScorer(nn.Module):
         self.terms = nn.ModuleDict(
             {name: Term(width + n_user, hidden, dropout) for name, width in widths.items()}
         )
+        self.values = nn.Parameter(torch.zeros(n_items)) if "record" in widths else None
         self.log_scale = nn.Parameter(torch.zeros(n_sums))  # 1 / eps
         self.start = nn.Parameter(torch.full((n_sums,), -1.0))  # before softplus
         self.of_item = Standardise(ITEM_FEATURES)
@@ -108,6 +115,8 @@ class ReplayScorer(nn.Module):
         for name, term in self.terms.items():
             x = self.scales[name](getattr(features, name))
             scores[name] = term(torch.cat([x, habits], 1)).squeeze(1)
+        if self.values is not None:
+            scores["record"] = scores["record"] + features.known * self.values[features.items]
         if view is not None and self.network is not None:
             scores["network"] = self.network.played(view, of_user, rows, features.items)
         return scores

@@ -37,7 +37,7 @@ def examples_of(log=LOG, share=0.5):
 def scorer_of(n_sums, terms=("record", "order", "spread"), at_start=True):
     torch.manual_seed(5)
     widths = {"record": RECORD_FEATURES, "order": ORDER_FEATURES, "spread": n_sums}
-    scorer = ReplayScorer({term: widths[term] for term in terms}, USER_FEATURES, n_sums).eval()
+    scorer = ReplayScorer(N_ITEMS, {term: widths[term] for term in terms}, USER_FEATURES, n_sums).eval()
     if not at_start:
         for weight in scorer.parameters():
             torch.nn.init.normal_(weight, std=0.2)
@@ -84,6 +84,20 @@ def test_the_catalogue_has_the_scores_of_candidates(terms, fields):
     torch.testing.assert_close(torch.stack(list(terms_of.values())).sum(0), catalogue)
     assert not terms_of["count"][~mask].any()
     assert not terms_of["new"].view(-1)[records.keys].any()
+
+
+def test_the_value_of_an_item_counts_as_far_as_it_is_known():
+    together = together_of(LOG)
+    features = features_at(LOG.moments(), LOG.store, together, FADE, N_ITEMS)
+    scorer = scorer_of(together.n_sums)
+    before = scorer.catalogue(features, together.counts.features)
+    with torch.no_grad():
+        scorer.values[3] = 2.0
+    difference = scorer.catalogue(features, together.counts.features)[:, 1:] - before[:, 1:]
+    n = LOG.items.count(3)
+    played = torch.tensor([3 in {LOG.items[p] for p in LOG.before(user, end)} for user, end in LOG.ends()])
+    torch.testing.assert_close(difference[:, 2], played.float() * 2 * n / (n + 10))
+    assert not difference[:, [0, 1, 3, 4, 5]].any()
 
 
 def test_examples_score_as_the_catalogue_does():
@@ -151,7 +165,7 @@ def loss_of(rows, scores, hits, new, new_hits):
     n, there = len(new), new.isfinite()
     weights = new.where(there, 0.0).requires_grad_()
     none = torch.zeros(len(rows), 1)
-    played = Played(torch.tensor(rows), none, none, none, none, torch.tensor(hits).float())
+    played = Played(torch.tensor(rows), none, none, none, none, none, torch.tensor(hits).float())
     hit = torch.tensor(new_hits).float()
     candidates = New(hit, hit, hit, there, hit)
     user = torch.zeros(n, USER_FEATURES)
