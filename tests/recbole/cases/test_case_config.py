@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from either_recbole import make_config
 
-OF_DICT = {"learning_rate": 0.2, "topk": [50, 100], "epochs": 100}
+OF_DICT = {"learning_rate": 0.2, "topk": [50, 100], "valid_metric": "MRR@50", "epochs": 100}
 
 
 @pytest.fixture
 def files(tmp_path):
     file = tmp_path / "some.yaml"
     file.write_text(
-        "learning_rate: 0.1\ntopk: [5, 20]\n"
+        "learning_rate: 0.1\ntopk: [5, 20]\nvalid_metric: MRR@5\n"
         "eval_args: {split: {LS: valid_and_test}, order: TO, mode: {valid: uni100, test: full}}\n"
     )
     return (file,)

@@ -10,6 +10,9 @@ from recbole.data.dataloader.general_dataloader import FullSortEvalDataLoader, N
 N_ITEMS = 60
 INTER = "user_id:token item_id:token timestamp:float\n"
 ONE_USER = INTER + "".join(f"a i{play} {play}\n" for play in range(1, 31))
+LABELLED = "user_id:token item_id:token timestamp:float rating:float\n" + "".join(
+    f"a i{play} {play} {play % 6}\n" for play in range(1, 31)
+)
 PRICES = "item_id:token price:float\n" + "".join(f"i{n} {n}\n" for n in range(1, N_ITEMS + 1))
 PAIRWISE = {"distribution": "uniform", "sample_num": 1}
 
@@ -29,7 +32,9 @@ ONE = {"inter": ONE_USER, "item": PRICES}
 
 
 def test_general_dataloader(loaders):
-    train, valid, test = loaders(ONE, mode="labeled", train_neg_sample_args=None, eval_batch_size=2)
+    of_values = {"metrics": ["AUC"], "valid_metric": "AUC", "threshold": {"rating": 3}}
+    more = {"mode": "labeled", "train_neg_sample_args": None, "eval_batch_size": 2, **of_values}
+    train, valid, test = loaders({"inter": LABELLED}, model="NeuMF", **more)
     batches = [batch["item_id"].tolist() for batch in train]
     assert batches == [list(range(n, n + 6)) for n in range(1, 25, 6)]
     for part, items in ((valid, [[25, 26], [27]]), (test, [[28, 29], [30]])):
@@ -113,13 +118,13 @@ def test_drawn_items(loaders, size, batch, n_batches):
 
 
 def test_general_diff_dataloaders_in_valid_test_phases(loaders):
-    _, valid, test = loaders(ONE, mode={"valid": "uni20", "test": "full"}, train_neg_sample_args=None)
+    _, valid, test = loaders(ONE, mode={"valid": "uni20", "test": "full"})
     assert isinstance(valid, NegSampleEvalDataLoader)
     assert isinstance(test, FullSortEvalDataLoader)
 
 
 def test_general_diff_eval_neg_sample_args_in_valid_test_phases(loaders):
-    _, valid, test = loaders(ONE, mode={"valid": "uni10", "test": "pop20"}, train_neg_sample_args=None)
+    _, valid, test = loaders(ONE, mode={"valid": "uni10", "test": "pop20"})
     for part, distribution, number in ((valid, "uniform", 10), (test, "popularity", 20)):
         assert isinstance(part, NegSampleEvalDataLoader)
         assert part.neg_sample_args["distribution"] == distribution
