@@ -19,7 +19,7 @@ def lists(column):
 
 def test_filter_nan_user_or_item(load):
     files = {
-        "inter": INTER + "a x 1 1\nb y 1 2\n~ x 1 3\na ~ 1 4\n",
+        "inter": INTER + "a x 1 1\na ~ 1 2\n~ x 1 3\nb y 1 4\n",
         "user": "user_id:token age:float\na 1\nb 2\n~ 3\n",
         "item": "item_id:token price:float\nx 1\n~ 2\ny 3\n",
     }

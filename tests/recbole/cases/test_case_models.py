@@ -38,7 +38,7 @@ GENERAL = {
     "gcmc_with_stack": ("GCMC", {"accum": "stack", "sparse_feature": False}),
     "ngcf": ("NGCF", {}),
     "lightgcn": ("LightGCN", {}),
-    "dgcf": ("DGCF", {"train_batch_size": 256}),
+    "dgcf": ("DGCF", {"train_batch_size": 64}),
     "line": ("LINE", {}),
     "ease": ("EASE", {}),
     "MultiDAE": ("MultiDAE", NO_NEGATIVES),
