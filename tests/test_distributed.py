@@ -115,6 +115,26 @@ def test_a_model_that_learns_nothing_needs_no_wrapping(toy, capsys):
     assert together["test_result"] == alone["test_result"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("split", [{"LS": "valid_and_test"}, {"GTS": [0.6, 0.2, 0.2]}])
+def test_popularity_only_learns_in_two_processes_what_it_learns_in_one(toy, split):
+    settings = {**toy, "eval_args": {"split": split, "order": "TO"}, "learning_rate": 0.01, "epochs": 3}
+    alone = run(Request("PopOnly", config_dict=settings), Topology())
+    half = {**settings, "train_batch_size": settings["train_batch_size"] // 2}  # of each process
+    together = run(Request("PopOnly", config_dict=half), Topology(nproc=2))
+    read = load_data_and_model(together["checkpoint"])
+    trainer = get_trainer(read.config["MODEL_TYPE"], "PopOnly")(read.config, read.model)
+    trainer.eval_collector.data_collect(read.train_data)
+    assert trainer.evaluate(read.test_data, load_best_model=False) == together["test_result"]
+    for measure, value in alone["test_result"].items():
+        assert together["test_result"][measure] == pytest.approx(value, abs=0.1)
+
+
+def test_a_model_that_counts_what_its_process_is_dealt_is_refused(toy):
+    with pytest.raises(UsageError, match=r"Pop counts .* say --nproc=1"):
+        run(Request("Pop", config_dict=toy), Topology(nproc=2))
+
+
 class Crashing(PopSASRec):
     """Fails in the second process only, when the first one waits for it."""
 

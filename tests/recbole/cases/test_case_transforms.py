@@ -32,7 +32,7 @@ def transformed(tmp_path):
 
 
 def test_mask_itemseq(transformed):
-    """All plays become the id behind the last, with a ratio of 1 and no row of which only the last is masked."""
+    """With a ratio of 1, and without rows of which only the last play is masked, every play becomes 13."""
     certain = {"mask_ratio": 1.0, "ft_ratio": 0.0}
     for _, lengths, after in transformed("mask_itemseq", "MASK_ITEM_SEQ", "BERT4Rec", **certain):
         for row, length in enumerate(lengths):
