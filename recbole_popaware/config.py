@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import recbole.config
+from recbole.model.abstract_recommender import AutoEncoderMixin
 from recbole.utils import InputType, ModelType
 
 from recbole_popaware import compat, properties, schema
@@ -270,8 +271,12 @@ class Config(recbole.config.Config):
 
     def _check_pairs(self, final: dict[str, Any]) -> None:
         drawn = (final["train_neg_sample_args"] or {}).get("distribution")
-        pairs = final["MODEL_INPUT_TYPE"] == InputType.PAIRWISE and final.get("loss_type") != "CE"
-        if pairs and drawn in (None, "none", "None"):
+        pairs = final["MODEL_INPUT_TYPE"] == InputType.PAIRWISE and final.get("loss_type") not in (
+            "CE",
+            "NLL",
+        )
+        whole = issubclass(self.model_class, AutoEncoderMixin)  # MultiVAE and others say pairs, and read none
+        if pairs and not whole and drawn in (None, "none", "None"):
             raise UsageError(
                 f"{self.model} learns from pairs of a play and a drawn item, but train_neg_sample_args draw "
                 f"none; say train_neg_sample_args: {{distribution: uniform, sample_num: 1}}"

@@ -54,7 +54,11 @@ def run(request: Request, topology: Topology) -> RunResult | None:
     logging.getLogger("torch.multiprocessing.spawn").setLevel(
         logging.ERROR
     )  # it logs the processes that it ends
-    request.config()  # mistakes are reported before anything starts
+    config = request.config()  # mistakes are reported before anything starts
+    if config["model"] == "Pop":
+        raise UsageError(
+            "Pop counts the plays that a process is dealt, not all; say --nproc=1, or --model=MostPop"
+        )
     results = get_context("spawn").SimpleQueue()
     arguments = (request, topology.as_properties(), results)
     processes = start_processes(  # type: ignore[no-untyped-call]  # PyTorch's has no annotations

@@ -20,13 +20,20 @@ MODELS = (
     *("MostPop", "PersonalizedMostPop", "DecayedMostPop", "DecayPop", "DecayedItemKNN", "TIFUKNN", "UPCF"),
 )
 
+TREES = ("XGBoost", "LightGBM")
+
 
 def get_model(name: str) -> type:
     """Find a model class.
 
     Raises:
-        UsageError: If neither this package nor RecBole has a model of that name.
+        UsageError: If neither this package nor RecBole has a model of that name, or it is of :data:`TREES`.
     """
+    if name in TREES:
+        raise UsageError(
+            f"{name} makes decision trees, which have no epochs to train and no weights to store; "
+            f"RecBole runs them, this package does not"
+        )
     if name in MODELS:
         model: type = getattr(importlib.import_module(f"{_PACKAGE}.{name.lower()}"), name)
         return model

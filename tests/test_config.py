@@ -88,6 +88,8 @@ def test_cross_entropy_needs_no_word_on_negatives(model):
         ("PopGSASRec", {"gbce_t": 1.5}, "gbce_t"),
         ("PopBERT4Rec", {"mask_last": 2}, "mask_last"),
         ("PopSASRec", {"share_embeddings": "yes"}, "share_embeddings"),
+        ("XGBoost", {}, "decision trees"),
+        ("BPR", {"train_neg_sample_args": None}, "learns from pairs"),
     ],
 )
 def test_training_that_cannot_work_is_refused(model, settings, message):

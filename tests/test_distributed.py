@@ -11,7 +11,7 @@ import pandas as pd
 import psutil
 import pytest
 import torch
-from helpers import ROOT, arguments
+from helpers import ROOT, arguments, build
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import distributed
@@ -113,6 +113,25 @@ def test_a_model_that_learns_nothing_needs_no_wrapping(toy, capsys):
     alone = run(Request("PersonalizedMostPop", config_dict=toy), Topology())
     together = run(Request("PersonalizedMostPop", config_dict=toy), Topology(nproc=2))
     assert together["test_result"] == alone["test_result"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("split", [{"LS": "valid_and_test"}, {"GTS": [0.6, 0.2, 0.2]}])
+def test_popularity_only_trains_in_two_processes(toy, split):
+    settings = {**toy, "eval_args": {"split": split, "order": "TO"}, "epochs": 2}
+    together = run(Request("PopOnly", config_dict=settings), Topology(nproc=2))
+    alone = load_data_and_model(together["checkpoint"])
+    untrained = build("PopOnly", settings).model.state_dict()
+    learned = {name for name, value in alone.model.named_parameters() if not value.equal(untrained[name])}
+    assert learned == {name for name, _ in alone.model.named_parameters()}
+    trainer = get_trainer(alone.config["MODEL_TYPE"], "PopOnly")(alone.config, alone.model)
+    trainer.eval_collector.data_collect(alone.train_data)
+    assert trainer.evaluate(alone.test_data, load_best_model=False) == together["test_result"]
+
+
+def test_a_model_that_counts_what_its_process_is_dealt_is_refused(toy):
+    with pytest.raises(UsageError, match=r"Pop counts .* say --nproc=1"):
+        run(Request("Pop", config_dict=toy), Topology(nproc=2))
 
 
 class Crashing(PopSASRec):

@@ -27,12 +27,14 @@ class Targets(NamedTuple):
         items: ``[T]`` items to be predicted.
         plays: The histories that the head counts.
         queries: The point before each target in them.
+        states: ``[P, H]`` the network's state at each position of the histories, for CountNet's layer.
     """
 
     hidden: Tensor
     items: Tensor
     plays: PlayIndex
     queries: Queries
+    states: Tensor | None = None
 
 
 Objective = Callable[[Scorer, Tensor, Tensor], Tensor]

@@ -4,19 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from recbole.utils import InputType
 from torch import Tensor, nn
 
+from recbole_popaware.errors import UsageError
+from recbole_popaware.model.count_output import COUNTNET, CountNet
 from recbole_popaware.model.head_carrier import HeadCarrier
+from recbole_popaware.model.head_history import HeadHistory
 from recbole_popaware.model.heads import REPLAY
 from recbole_popaware.model.initialisation import initialise
 from recbole_popaware.model.objective import Targets, make_objective
 from recbole_popaware.model.replay_head import ReplayHead
-from recbole_popaware.model.scorer import NetworkScorer, Scorer
+from recbole_popaware.model.scorer import NetworkScorer, Output, Scorer
+from recbole_popaware.plays.play_index import PlayIndex, Queries
 from recbole_popaware.replay.network import View
+
+
+class Encoded(NamedTuple):
+    """What a network makes of a batch's windows.
+
+    Attributes:
+        windows: ``[B, L]`` items as it sees them; ids outside the catalogue are no plays.
+        states: ``[B, L, H]`` its state at each position.
+        last: ``[B]`` the position whose state predicts.
+    """
+
+    windows: Tensor
+    states: Tensor
+    last: Tensor
+
+
+class Ends(NamedTuple):
+    """What is known behind each window of a batch; attributes as of :class:`~.objective.Targets`."""
+
+    hidden: Tensor
+    plays: PlayIndex
+    queries: Queries
+    states: Tensor | None = None
 
 
 class PopularityAware(HeadCarrier):
@@ -26,7 +53,8 @@ class PopularityAware(HeadCarrier):
     * The loss may be any of :data:`~.losses.LOSS_TYPES`; negatives are drawn here, on the model's device.
     * ``share_embeddings: False`` gives the scores an item table of their own.
     * ``initializer`` may draw the first weights in other ways than stock's (:mod:`~.initialisation`).
-
+    * ``output: countnet`` scores the items of the window by a layer of their own (:mod:`~.count_output`); it
+      reads the states of all positions, which a model gives by :meth:`encoded`.
     * ``popularity_head: replay`` takes the place of the head's scores and of their sum with the network's
       (:mod:`~.replay_head`): training minimises the network's loss alone, on plays up to a border, and in
       batches of their own the loss of the replay head on plays after it, which does not reach the network.
@@ -49,6 +77,9 @@ class PopularityAware(HeadCarrier):
             size = self.item_embedding.embedding_dim
             self.output_embedding = nn.Embedding(self.n_items, size, padding_idx=0)
             self._init_weights(self.output_embedding)
+        self.output: CountNet | None = None
+        if config["output"] == COUNTNET:
+            self.output = CountNet(self.item_embedding.embedding_dim)
         initialise(self, config["initializer"])
         self.EXAMPLE: str = config["EXAMPLE_FIELD"]
         self.replay: ReplayHead | None = None
@@ -57,21 +88,30 @@ class PopularityAware(HeadCarrier):
 
     def training_targets(self, interaction: Any) -> Targets:
         """What a batch trains: the item behind each row's window, unless a model knows better."""
-        ends = self._at_ends(interaction)
-        return Targets(self.last_hidden(interaction), interaction[self.POS_ITEM_ID], *ends)
+        hidden, plays, queries, states = self._ends(interaction)
+        return Targets(hidden, interaction[self.POS_ITEM_ID], plays, queries, states)
 
     def last_hidden(self, interaction: Any) -> Tensor:
         """The network's view of each row's whole window, ``[B, H]``."""
         hidden: Tensor = self.forward(interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN])
         return hidden
 
+    def encoded(self, interaction: Any) -> Encoded:
+        """The windows of a batch with the states of all positions, for ``output: countnet``.
+
+        Raises:
+            UsageError: If the model has no such states.
+        """
+        raise UsageError(
+            f"output: {COUNTNET} reads states of all positions, which {type(self).__name__} does not give"
+        )
+
     def calculate_loss(self, interaction: Any) -> Tensor:
         """Mean loss over the targets of a batch; 0 if there are none."""
         if self.replay is not None and self.EXAMPLE in interaction:
             return self.replay.loss(interaction[self.EXAMPLE], self._seen_in_inference(interaction))
-        hidden, items, plays, queries = self.training_targets(interaction)
-        scorer = Scorer(self.network_scorer(), self.popularity_head, plays, queries)
-        per_target = self.objective(scorer, hidden, items)
+        targets = self.training_targets(interaction)
+        per_target = self.objective(self._scorer(targets), targets.hidden, targets.items)
         return per_target.sum() / max(len(per_target), 1)
 
     def predict(self, interaction: Any) -> Tensor:
@@ -79,24 +119,22 @@ class PopularityAware(HeadCarrier):
         if self.replay is not None:
             items = interaction[self.ITEM_ID].unsqueeze(1)
             return self.full_sort_predict(interaction).gather(1, items).squeeze(1)
-        scorer = Scorer(self.network_scorer(), self.popularity_head, *self._at_ends(interaction))
-        items = interaction[self.ITEM_ID].unsqueeze(1)
-        return scorer.candidates(self.last_hidden(interaction), items).squeeze(1)
+        ends, items = self._ends(interaction), interaction[self.ITEM_ID].unsqueeze(1)
+        return self._scorer(ends).candidates(ends.hidden, items).squeeze(1)
 
     def full_sort_predict(self, interaction: Any) -> Tensor:
         """Scores of all items, ``[B, n_items]``."""
         if self.replay is not None:
             return self.replay.scores(interaction, self._view(interaction))
-        scores = self.network_scores(interaction)
-        if self.popularity_head is None:
-            return scores
-        return self.popularity_head.add_to_(scores, *self._at_ends(interaction))
+        ends = self._ends(interaction)
+        return self._scorer(ends).catalogue(ends.hidden)
 
     def network_scores(self, interaction: Any) -> Tensor:
         """Scores of all items without the head's, ``[B, n_items]``."""
         if self.replay is not None:
             return self.replay.terms(interaction, self._view(interaction))["network"]
-        return self.network_scorer().catalogue(self.last_hidden(interaction))
+        ends = self._ends(interaction)
+        return self._scorer(ends)._replace(head=None).catalogue(ends.hidden)
 
     def popularity_scores(self, interaction: Any) -> Tensor | None:
         """The head's scores of all items, ``[B, n_items]``; ``None`` where it is switched off."""
@@ -122,6 +160,25 @@ class PopularityAware(HeadCarrier):
         view = self._view(interaction)
         self.train()
         return view
+
+    def _ends(self, interaction: Any) -> Ends:
+        if self.output is None:
+            return Ends(self.last_hidden(interaction), *self._at_ends(interaction))
+        windows, states, last = self.encoded(interaction)
+        rows = torch.arange(len(last), device=last.device)
+        history = HeadHistory.of_windows(windows, self.n_items)
+        return Ends(states[rows, last], history.plays, history.before(rows, last + 1), states.flatten(0, 1))
+
+    def _at_ends(self, interaction: Any) -> tuple[PlayIndex, Queries]:
+        if self.output is None:
+            return super()._at_ends(interaction)
+        return self._ends(interaction)[1:3]  # the head counts what the layer counts
+
+    def _scorer(self, at: Ends | Targets) -> Scorer:
+        output = None
+        if self.output is not None and at.states is not None:
+            output = Output(self.output, at.states)
+        return Scorer(self.network_scorer(), self.popularity_head, at.plays, at.queries, output)
 
     def network_scorer(self) -> NetworkScorer:
         """What scores hidden states, with the weights as they are now."""

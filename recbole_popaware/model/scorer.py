@@ -7,9 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from recbole_popaware.model.count_output import CountNet
 from recbole_popaware.model.heads import Head
 from recbole_popaware.model.pieces import in_pieces
-from recbole_popaware.plays.play_index import PlayIndex, Queries
+from recbole_popaware.plays.play_index import Hits, PlayIndex, Queries
 
 
 class NetworkScorer(NamedTuple):
@@ -27,9 +28,9 @@ class NetworkScorer(NamedTuple):
 
     def catalogue(self, hidden: Tensor) -> Tensor:
         """Scores of all items ``[T, n_items]``, in float32 also where autocast halves the product."""
-        scores = self._weighted(hidden) @ self.table.T
+        scores = self.weighted(hidden) @ self.table.T
         if self.bias is not None:
-            scores = scores + self._weighted(self.bias)
+            scores = scores + self.weighted(self.bias)
         return scores if scores.dtype == torch.float64 else scores.float()
 
     def candidates(self, hidden: Tensor, items: Tensor) -> Tensor:
@@ -42,8 +43,8 @@ class NetworkScorer(NamedTuple):
         Returns:
             ``[T, K]``, or ``[B, M, K]``.
         """
-        hidden, embedded = self._weighted(hidden), self.table[items]
-        bias = None if self.bias is None else self._weighted(self.bias)[items]
+        hidden, embedded = self.weighted(hidden), self.table[items]
+        bias = None if self.bias is None else self.weighted(self.bias)[items]
         if hidden.dim() == 2:
             scores = (embedded @ hidden.unsqueeze(-1)).squeeze(-1)
             return scores if bias is None else scores + bias
@@ -58,10 +59,42 @@ class NetworkScorer(NamedTuple):
         padded = padded.index_put((rows, column), hidden)
         return self.candidates(padded, items)[rows, column]
 
-    def _weighted(self, x: Tensor) -> Tensor:
+    def weighted(self, x: Tensor) -> Tensor:
+        """Multiply by the factors."""
         for factor in self.factors:
             x = x * factor
         return x
+
+
+class Output(NamedTuple):
+    """Another layer for the scores of items that were played before.
+
+    Attributes:
+        layer: The layer.
+        states: ``[P, H]`` the network's state at each position of the histories.
+    """
+
+    layer: CountNet
+    states: Tensor
+
+    def set_played_(
+        self, scores: Tensor, hidden: Tensor, network: NetworkScorer, plays: PlayIndex, hits: Hits
+    ) -> None:
+        """Set the scores ``[T, K]`` of played items, in place.
+
+        Args:
+            scores: Those of the network.
+            hidden: ``[T, H]`` states that predict.
+            network: Has the embeddings, and what else applies to its scores.
+            plays: The histories.
+            hits: Where the played items are among the scores.
+        """
+        played = self.layer.of_hits(hidden, network.table, self.states, plays, hits)
+        played = network.weighted(played)
+        if network.bias is not None:
+            played = played + network.weighted(network.bias)[plays.item_of(hits)]
+        width = scores.size(1)
+        scores.index_put_((hits.at // width, hits.at % width), played.to(scores.dtype))
 
 
 class Scorer(NamedTuple):
@@ -72,12 +105,14 @@ class Scorer(NamedTuple):
         head: Scores the plays before the points, if it is not switched off.
         plays: The histories; R rows.
         queries: The T points in them.
+        output: What scores played items in place of the network's products, if anything does.
     """
 
     network: NetworkScorer
     head: Head | None
     plays: PlayIndex
     queries: Queries
+    output: Output | None = None
 
     def at(self, index: Tensor) -> Scorer:
         """The same at some of the points."""
@@ -85,23 +120,37 @@ class Scorer(NamedTuple):
 
     def catalogue(self, hidden: Tensor) -> Tensor:
         """Scores of all items, ``[T, n_items]``."""
-        scores = self.network.catalogue(hidden)
+        scores = self.network.catalogue(self._of_new(hidden))
+        if self.output is not None:
+            hits = self.plays.everything(self.queries)
+            self.output.set_played_(scores, hidden, self.network, self.plays, hits)
         return scores if self.head is None else self.head.add_to_(scores, self.plays, self.queries)
 
     def candidates(self, hidden: Tensor, items: Tensor) -> Tensor:
         """Scores ``[T, K]`` of items ``[T, K]``."""
-        scores = in_pieces(self.network.candidates, (hidden, items), items.size(1) * hidden.size(1))
+        inputs = self._of_new(hidden), items
+        scores = in_pieces(self.network.candidates, inputs, items.size(1) * hidden.size(1))
+        if self.output is not None:
+            hits = self.plays.find(self.queries, items)
+            self.output.set_played_(scores, hidden, self.network, self.plays, hits)
         if self.head is None:
             return scores
         return scores + self.head.candidates(self.plays, self.queries, items)
 
     def shared(self, hidden: Tensor, items: Tensor) -> Tensor:
         """Scores ``[T, K]`` of items ``[R, K]`` that all points of a row share, or ``[1, K]`` that all do."""
+        new = self._of_new(hidden)
         if len(items) == 1:
-            scores = self.network.candidates(hidden.unsqueeze(0), items).squeeze(0)
+            scores = self.network.candidates(new.unsqueeze(0), items).squeeze(0)
         else:
-            scores = self.network.of_rows(hidden, self.queries.rows, items)
+            scores = self.network.of_rows(new, self.queries.rows, items)
+        of_rows = items.expand(len(self.plays.starts) - 1, -1)
+        if self.output is not None:
+            hits = self.plays.find_by_row(self.queries, of_rows)
+            self.output.set_played_(scores, hidden, self.network, self.plays, hits)
         if self.head is None:
             return scores
-        of_rows = items.expand(len(self.plays.starts) - 1, -1)
         return scores + self.head.candidates(self.plays, self.queries, of_rows, by_row=True)
+
+    def _of_new(self, hidden: Tensor) -> Tensor:
+        return hidden if self.output is None else self.output.layer.new(hidden)

@@ -152,6 +152,10 @@ class PlayIndex(NamedTuple):
         query, pair = _join(queries.rows, self.pairs // self.n_items)
         return self._cut(queries, query, query * self.n_items + self.pairs[pair] % self.n_items, pair)
 
+    def item_of(self, hits: Hits) -> Tensor:
+        """Item of each hit, ``[E]``."""
+        return self.pairs[self.keys[hits.first] // len(self.n_before)] % self.n_items
+
     def _search(self, rows: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Index of the row, column and pair of those items ``[R, K]`` that their row ``[R]`` has plays of."""
         if len(self.pairs) == 0:

@@ -78,7 +78,7 @@ def _check_order(order: Any) -> None:
 
 
 def _check_group_by(group_by: Any) -> None:
-    if group_by not in (None, "user", "none"):
+    if group_by not in (None, "user", "none", "None"):
         raise UsageError(f"group_by in eval_args is [{shown(group_by)}], but must be user or none")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from recbole_popaware.data.targets import TARGETS
 from recbole_popaware.data.temporal_split import KEPT_USERS, TRAIN_UNTIL
+from recbole_popaware.model.count_output import OUTPUTS
 from recbole_popaware.model.heads import HEADS
 from recbole_popaware.model.initialisation import INITIALIZERS
 from recbole_popaware.model.negatives import DISTRIBUTIONS
@@ -77,6 +78,7 @@ OURS: dict[str, Check] = {
     "learn_network_weight": SWITCH,
     "network_weights": list_of(number(0, 1e6), "at most 100 numbers from 0 to 1000000", most=100),
     "share_embeddings": SWITCH,
+    "output": one_of(OUTPUTS),
     "train_targets": one_of(TRAIN_TARGETS),
     "train_horizon": whole(1, 1_000_000),
     "train_windows": one_of(TRAIN_WINDOWS),

@@ -61,6 +61,16 @@ def _popularity_head(settings: Mapping[str, Any]) -> None:
             "popularity_head: replay needs train_targets: all, as PopSASRec, PopGSASRec and PopBERT4Rec have "
             "it; --model=PopOnly is the same head without a network"
         )
+    if settings.get("output") == "countnet":
+        if settings.get("popularity_head") == "replay":
+            raise UsageError(
+                "popularity_head: replay has weights of its own for played items; leave out output: countnet"
+            )
+        if settings.get("pps_history", "window") != "window":
+            raise UsageError(
+                f"output: countnet counts the plays of windows, where the network has states; "
+                f"pps_history is [{settings['pps_history']}]: say --pps_history=window"
+            )
 
 
 def _training(settings: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from recbole_popaware.model.encoder import embed, encode, encode_last, fuse
 from recbole_popaware.model.objective import Targets
-from recbole_popaware.model.popularity_aware import PopularityAware
+from recbole_popaware.model.popularity_aware import Encoded, PopularityAware
 
 
 class PopBERT4Rec(PopularityAware, BERT4Rec):
@@ -38,9 +38,13 @@ class PopBERT4Rec(PopularityAware, BERT4Rec):
         seen = windows.where(~masked, self.mask_token)
         history = self.head_history(interaction, seen, newest=1)
         rows, positions = torch.nonzero(masked, as_tuple=True)
-        hidden = encode(self.trm_encoder, embed(self, seen), (seen != 0)[:, None, None])[rows, positions]
         queries = history.before(rows, lengths[rows])
-        return Targets(self._transform(hidden), windows[rows, positions], history.plays, queries)
+        items = windows[rows, positions]
+        states = encode(self.trm_encoder, embed(self, seen), (seen != 0)[:, None, None])
+        if self.output is None:
+            return Targets(self._transform(states[rows, positions]), items, history.plays, queries)
+        states = self._transform(states)
+        return Targets(states[rows, positions], items, history.plays, queries, states.flatten(0, 1))
 
     def last_hidden(self, interaction: Any) -> Tensor:
         """The network's view of each row's window at a mask behind its last play, ``[B, H]``."""
@@ -49,6 +53,13 @@ class PopBERT4Rec(PopularityAware, BERT4Rec):
         seen = (windows != 0)[:, None, None]
         hidden = encode_last(self.trm_encoder, embed(self, windows), seen, lengths - 1, causal=False)
         return self._transform(hidden)
+
+    def encoded(self, interaction: Any) -> Encoded:
+        """The windows with a mask behind the last play, with the states of all positions."""
+        lengths = interaction[self.ITEM_SEQ_LEN]
+        windows = self.reconstruct_test_data(interaction[self.ITEM_SEQ], lengths)
+        states = encode(self.trm_encoder, embed(self, windows), (windows != 0)[:, None, None])
+        return Encoded(windows, self._transform(states), lengths - 1)
 
     def reconstruct_test_data(self, item_seq: Tensor, item_seq_len: Tensor) -> Tensor:
         """Stock's windows with the mask behind the last play, without its loop over rows."""

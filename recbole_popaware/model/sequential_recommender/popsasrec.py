@@ -10,7 +10,7 @@ from torch import Tensor
 
 from recbole_popaware.model.encoder import embed, encode, encode_last, fuse
 from recbole_popaware.model.objective import Targets
-from recbole_popaware.model.popularity_aware import PopularityAware
+from recbole_popaware.model.popularity_aware import Encoded, PopularityAware
 
 
 class PopSASRec(PopularityAware, SASRec):
@@ -32,12 +32,19 @@ class PopSASRec(PopularityAware, SASRec):
         windows, following = interaction[self.ITEM_SEQ], interaction[self.NEXT_ITEMS]
         history = self.head_history(interaction, windows)
         rows, positions = torch.nonzero(following, as_tuple=True)
-        hidden = encode(self.trm_encoder, embed(self, windows), None)[rows, positions]
+        states = encode(self.trm_encoder, embed(self, windows), None)
         queries = history.before(rows, positions + 1)
-        return Targets(hidden, following[rows, positions], history.plays, queries)
+        targets = following[rows, positions]
+        return Targets(states[rows, positions], targets, history.plays, queries, states.flatten(0, 1))
 
     def last_hidden(self, interaction: Any) -> Tensor:
         """The network's view of each row's whole window, ``[B, H]``."""
         windows, lengths = interaction[self.ITEM_SEQ], interaction[self.ITEM_SEQ_LEN]
         seen = (windows != 0)[:, None, None]
         return encode_last(self.trm_encoder, embed(self, windows), seen, lengths - 1, causal=True)
+
+    def encoded(self, interaction: Any) -> Encoded:
+        """The windows with the states of all positions."""
+        windows = interaction[self.ITEM_SEQ]
+        states = encode(self.trm_encoder, embed(self, windows), None)
+        return Encoded(windows, states, interaction[self.ITEM_SEQ_LEN] - 1)
