@@ -242,7 +242,8 @@ def prepare(config: Config, shared: SharedData | None = None) -> Prepared:
             f"{sizes[1]} to validate, {sizes[2]} to test"
         )
     check_memory(config, train_data.sample_size)
-    init_seed((config["seed"] + config["local_rank"]) % 2**32, config["reproducibility"])
+    rank = config["local_rank"] + (config["offset"] or 0)
+    init_seed((config["seed"] + rank) % 2**32, config["reproducibility"])
     try:
         with no_pickles(), dok_updates():
             model = config.model_class(config, train_data.dataset).to(config["device"])
