@@ -92,8 +92,8 @@ def _run_process(local_rank: int, request: Request, properties: dict[str, Any], 
 
 def _run_launched(request: Request, topology: Topology) -> RunResult | None:
     """Do the work of this process, one of those that torchrun has started."""
-    started, local_rank = torchrun.topology(topology)
-    with torchrun.first_one_speaks(local_rank):
+    with torchrun.first_one_speaks():
+        started, local_rank = torchrun.topology(topology)
         request.config()  # mistakes are reported before the processes meet
         return _run_rank(local_rank, request, started.as_properties())
 

@@ -44,19 +44,20 @@ def topology(asked: Topology) -> tuple[Topology, int]:
 
 
 @contextmanager
-def first_one_speaks(local_rank: int) -> Iterator[None]:
+def first_one_speaks() -> Iterator[None]:
     """Leave a mistake that all processes of a machine meet to the first of them, to report it once.
 
     When that one ends, torchrun ends the others; after a while the mistake must be ours alone.
     """
+    is_first = os.environ.get("LOCAL_RANK", "0") == "0"
     try:
         yield
     except UsageError:
-        if local_rank:
+        if not is_first:
             time.sleep(_SECONDS_FOR_THE_FIRST)
         raise
     except KeyboardInterrupt:
-        if local_rank:
+        if not is_first:
             raise SystemExit(130) from None
         raise
 
