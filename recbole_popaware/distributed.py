@@ -146,7 +146,7 @@ class DistributedTraining:
             if id(parameter) in tables:
                 distributed.broadcast(parameter.data, src=0)
                 parameter.register_post_accumulate_grad_hook(_exchange)
-                ours.append(name)
+                ours += [name, f".{name}"]  # PyTorch puts a dot before those of the model itself
         lasting = self.model.state_dict().keys()
         made_alike = [name for name, _ in self.model.named_buffers() if name not in lasting]
         wrapper: Any = DistributedDataParallel

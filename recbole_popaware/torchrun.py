@@ -49,17 +49,17 @@ def first_one_speaks() -> Iterator[None]:
 
     When that one ends, torchrun ends the others; after a while the mistake must be ours alone.
     """
-    is_first = os.environ.get("LOCAL_RANK", "0") == "0"
-    try:
+    if os.environ.get("LOCAL_RANK", "0") == "0":
         yield
-    except UsageError:
-        if not is_first:
+        return
+    try:
+        try:
+            yield
+        except UsageError:
             time.sleep(_SECONDS_FOR_THE_FIRST)
-        raise
+            raise
     except KeyboardInterrupt:
-        if not is_first:
-            raise SystemExit(130) from None
-        raise
+        raise SystemExit(130) from None
 
 
 def _number(name: str) -> int:
