@@ -158,12 +158,13 @@ def carry_out(arguments: Arguments) -> str:
 
 
 def _tune(request: Request, topology: Topology, params_file: str, search: dict[str, Any]) -> str:
+    from recbole_popaware.torchrun import has_launched
     from recbole_popaware.tuning import report as tuning_report
     from recbole_popaware.tuning.options import Options
     from recbole_popaware.tuning.space import read_space
     from recbole_popaware.tuning.tune import tune
 
-    if not topology.is_one_process:
+    if has_launched() or not topology.is_one_process:
         raise UsageError("a search has one process a trial; for several trials at once say --tool=ray")
     options = Options(**search)
     return tuning_report.report(tune(request, read_space(params_file), options))

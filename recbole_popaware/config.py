@@ -23,6 +23,7 @@ from recbole_popaware.model.adapter import HeadAdapter
 from recbole_popaware.model.head_carrier import HeadCarrier
 from recbole_popaware.model.losses import LOSS_TYPES
 from recbole_popaware.model.popularity_aware import PopularityAware
+from recbole_popaware.model.rows import DENSE
 from recbole_popaware.model.sequential_recommender.poponly import PopOnly
 from recbole_popaware.safe_yaml import PlainLoader, read_properties
 from recbole_popaware.schema.measures import check_measures, check_value_measures
@@ -229,6 +230,11 @@ class Config(recbole.config.Config):
         ours = issubclass(self.model_class, PopularityAware)
         if ours or self._needs_no_negatives(final):
             final["train_neg_sample_args"] = self.external_config_dict.get("train_neg_sample_args")
+        if not ours and final.get("table_optimizer", DENSE) != DENSE:
+            raise UsageError(
+                f"table_optimizer: {final['table_optimizer']} is not for {self.model}, but for PopSASRec, "
+                f"PopGSASRec and PopBERT4Rec"
+            )
         schema.check(final, self._defaults)
         self._check_training(final, ours)
         refuse_pickles(final)

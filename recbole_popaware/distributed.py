@@ -12,6 +12,8 @@ from torch.utils.data.distributed import DistributedSampler
 
 from recbole_popaware.checkpoint import load_weights, read_checkpoint
 from recbole_popaware.errors import UsageError
+from recbole_popaware.model.rows import rows_at
+from recbole_popaware.tables import tables_of
 
 
 class Topology(NamedTuple):
@@ -86,11 +88,12 @@ def join_group(settings: dict[str, Any]) -> None:
         )
     if on_gpu:
         torch.cuda.set_device(rank)
+    of_torchrun = distributed.is_torchelastic_launched()  # which has the store where they meet
     distributed.init_process_group(
         backend="nccl" if on_gpu else "gloo",
         rank=rank + settings["offset"],
         world_size=settings["world_size"],
-        init_method=f"tcp://{settings['ip']}:{settings['port']}",
+        init_method="env://" if of_torchrun else f"tcp://{settings['ip']}:{settings['port']}",
     )
     settings["device"] = torch.device("cuda", rank) if on_gpu else torch.device("cpu")
     settings["single_spec"] = False
@@ -102,6 +105,9 @@ class DistributedTraining:
     """Mixin before a RecBole trainer; differs from stock where there are several processes.
 
     * The model is wrapped on CPUs too, and one that learns nothing is not wrapped.
+    * Tables with sparse gradients exchange the rows that a process has looked up (:func:`mean_of_rows`),
+      where PyTorch's wrapper would exchange whole tables. Buffers that are no part of a checkpoint are made
+      alike by every process, so that they are not exchanged.
     * The first process alone reads a checkpoint and hands the weights to the others.
     * Measures are computed from all processes' rows (:func:`gather_rows`), where stock averages the
       processes' measures by their number of batches.
@@ -122,7 +128,29 @@ class DistributedTraining:
                 synchronised: Any = torch.nn.SyncBatchNorm
                 self.model = synchronised.convert_sync_batchnorm(model)
             devices = [config["local_rank"]] if on_gpu else None
+            self._share_tables()
             self.distributed_model = DistributedDataParallel(self.model, device_ids=devices)
+
+    def sync_grad_loss(self) -> Any:
+        """Nothing, of all parameters, so that each has a gradient in every process; of tables no rows."""
+        tables = {id(table) for table in tables_of(self.model)}
+        none = torch.empty(0, dtype=torch.long, device=self.config["device"])
+        parts = (rows_at(p, none, sparse=True) if id(p) in tables else p for p in self.model.parameters())
+        return sum(part.sum() * 0 for part in parts)
+
+    def _share_tables(self) -> None:
+        """Let the tables be those of the first process, and exchange their gradients from now on."""
+        tables = {id(table) for table in tables_of(self.model)}
+        ours = []
+        for name, parameter in self.model.named_parameters():
+            if id(parameter) in tables:
+                distributed.broadcast(parameter.data, src=0)
+                parameter.register_post_accumulate_grad_hook(_exchange)
+                ours += [name, f".{name}"]  # PyTorch puts a dot before those of the model itself
+        lasting = self.model.state_dict().keys()
+        made_alike = [name for name, _ in self.model.named_buffers() if name not in lasting]
+        wrapper: Any = DistributedDataParallel
+        wrapper._set_params_and_buffers_to_ignore_for_model(self.model, ours + made_alike)
 
     @torch.no_grad()
     def evaluate(
@@ -149,6 +177,40 @@ class DistributedTraining:
 
     def _map_reduce(self, result: dict[str, float], num_sample: int) -> dict[str, float]:
         return result  # of all rows already
+
+
+def _exchange(table: Tensor) -> None:
+    table.grad = mean_of_rows(table.grad)  # type: ignore[arg-type]  # it has just been accumulated
+
+
+def mean_of_rows(gradient: Tensor) -> Tensor:
+    """The mean over all processes of a table's gradients, as all of them then have it.
+
+    Each process sends its rows and receives those of the others: with R rows of width H at most in a process,
+    ``R * (4 H + 8)`` bytes from each to each, whatever the size of the table.
+
+    Args:
+        gradient: Sparse ``[N, H]`` or ``[N]``, the gradient of this process, coalesced.
+    """
+    n_processes = distributed.get_world_size()
+    rows, values = gradient._indices()[0], gradient._values()
+    n_rows = [torch.empty(1, dtype=torch.long, device=rows.device) for _ in range(n_processes)]
+    distributed.all_gather(n_rows, rows.new_tensor([len(rows)]))
+    counts = torch.cat(n_rows).tolist()
+    rows, values = _gather_ragged(rows, counts), _gather_ragged(values, counts)
+    summed = torch.sparse_coo_tensor(
+        rows.unsqueeze(0), values / n_processes, gradient.shape, check_invariants=False
+    )
+    return summed.coalesce()
+
+
+def _gather_ragged(mine: Tensor, counts: list[int]) -> Tensor:
+    """Bring together ``[M, ...]`` of every process, where M differs and ``counts`` has that of each."""
+    padded = mine.new_zeros(max(counts), *mine.shape[1:])
+    padded[: len(mine)] = mine
+    parts = [torch.empty_like(padded) for _ in counts]
+    distributed.all_gather(parts, padded)
+    return torch.cat([part[:count] for part, count in zip(parts, counts)])
 
 
 def gather_rows(mine: Tensor, n_rows: int) -> Tensor:

@@ -12,6 +12,7 @@ from torch import distributed
 from torch.multiprocessing import get_context
 from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 
+from recbole_popaware import torchrun
 from recbole_popaware.config import Config
 from recbole_popaware.distributed import Topology
 from recbole_popaware.errors import UsageError
@@ -41,7 +42,7 @@ def run(request: Request, topology: Topology) -> RunResult | None:
 
     Args:
         request: The settings.
-        topology: The processes.
+        topology: The processes, unless torchrun has started them.
 
     Returns:
         What :func:`~.quick_start.run_recbole_popaware` returns; ``None`` on machines other than the first.
@@ -49,6 +50,8 @@ def run(request: Request, topology: Topology) -> RunResult | None:
     Raises:
         UsageError: If settings, data or topology cannot work.
     """
+    if torchrun.has_launched():
+        return _run_launched(request, topology)
     if topology.is_one_process:
         return train_and_evaluate(request.config())
     logging.getLogger("torch.multiprocessing.spawn").setLevel(
@@ -81,17 +84,31 @@ def run(request: Request, topology: Topology) -> RunResult | None:
 def _run_process(local_rank: int, request: Request, properties: dict[str, Any], results: Any) -> None:
     """Do the work of one process; the first one of all hands over the result."""
     warnings.filterwarnings("ignore", module=r"recbole\.")
+    hold()
+    try:
+        result = _run_rank(local_rank, request, properties)
+    except UsageError as error:
+        results.put(str(error))
+        raise SystemExit(2) from error
+    if result is not None:
+        results.put(result)
+
+
+def _run_launched(request: Request, topology: Topology) -> RunResult | None:
+    """Do the work of this process, one of those that torchrun has started."""
+    with torchrun.first_one_speaks():
+        started, local_rank = torchrun.topology(topology)
+        request.config()  # mistakes are reported before the processes meet
+        return _run_rank(local_rank, request, started.as_properties())
+
+
+def _run_rank(local_rank: int, request: Request, properties: dict[str, Any]) -> RunResult | None:
+    """Train and evaluate as one of several processes; the result, in the first one of all."""
     torch.set_num_threads(max(1, torch.get_num_threads() // properties["nproc"]))
     first = not local_rank + properties["offset"]
     if not first:
         logging.disable()
-    hold()
-    try:
-        with quiet_if_refused():
-            result = train_and_evaluate(request.config(**properties, local_rank=local_rank))
-    except UsageError as error:
-        results.put(str(error))
-        raise SystemExit(2) from error
-    if first:
-        results.put(result)
+    with quiet_if_refused():
+        result = train_and_evaluate(request.config(**properties, local_rank=local_rank))
     distributed.destroy_process_group()
+    return result if first else None

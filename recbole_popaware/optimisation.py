@@ -1,4 +1,4 @@
-"""What RecBole's optimisers lack: Adam's betas, warm-up and a schedule of the learning rate."""
+"""What RecBole's optimisers lack: Adam's betas, warm-up, a schedule of the rate, and sparse gradients."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 from torch.optim import Optimizer
 from torch.utils.hooks import RemovableHandle
+
+from recbole_popaware.tables import tables_of, with_tables
 
 SCHEDULES = ("constant", "linear", "cosine")
 
@@ -55,14 +57,24 @@ def steps_of(optimizer: Optimizer) -> int:
 
 
 class ScheduledTraining:
-    """Mixin before a RecBole trainer; differs from stock in ``adam_betas`` and the learning rate's course."""
+    """Mixin before a RecBole trainer; differs from stock in what follows.
+
+    * ``adam_betas`` and the learning rate's course.
+    * A model's tables with sparse gradients have an optimiser of their own, ``table_optimizer``.
+    """
 
     config: Any
     epochs: int
     optimizer: Optimizer
+    model: Any
+    clip_grad_norm: Any
 
     def _build_optimizer(self, **kwargs: Any) -> Optimizer:
         optimizer: Optimizer = super()._build_optimizer(**kwargs)  # type: ignore[misc]  # the trainer's
+        tables = tables_of(self.model)
+        if tables:
+            optimizer = with_tables(optimizer, tables, self.config["table_optimizer"], self.clip_grad_norm)
+            self.clip_grad_norm = None  # stock's knows no sparse gradients
         betas = self.config["adam_betas"]
         for group in optimizer.param_groups:
             if betas and "betas" in group:

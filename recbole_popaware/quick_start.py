@@ -28,7 +28,7 @@ from recbole_popaware.distributed import is_first
 from recbole_popaware.errors import UsageError
 from recbole_popaware.files import check_folder, one_line, replacing
 from recbole_popaware.schema.catalogue import check_catalogue
-from recbole_popaware.schema.memory import check_memory
+from recbole_popaware.schema.memory import check_memory, limit_evaluation
 from recbole_popaware.trust import no_pickles
 from recbole_popaware.utils import get_trainer
 
@@ -227,6 +227,7 @@ def prepare(config: Config, shared: SharedData | None = None) -> Prepared:
     try:
         dataset = create_dataset(config) if shared is None else shared.dataset(config)
         logger.info(dataset)
+        limit_evaluation(config, dataset.item_num)
         loaders = train_data, valid_data, test_data = data_preparation(config, dataset)
     except UsageError:
         raise
@@ -241,7 +242,8 @@ def prepare(config: Config, shared: SharedData | None = None) -> Prepared:
             f"{sizes[1]} to validate, {sizes[2]} to test"
         )
     check_memory(config, train_data.sample_size)
-    init_seed((config["seed"] + config["local_rank"]) % 2**32, config["reproducibility"])
+    rank = config["local_rank"] + (config["offset"] or 0)
+    init_seed((config["seed"] + rank) % 2**32, config["reproducibility"])
     try:
         with no_pickles(), dok_updates():
             model = config.model_class(config, train_data.dataset).to(config["device"])

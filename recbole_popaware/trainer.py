@@ -31,6 +31,7 @@ from recbole_popaware.fusion import WeightTrials
 from recbole_popaware.optimisation import ScheduledTraining, steps_of
 from recbole_popaware.other_parameters import other_parameters, stored
 from recbole_popaware.random_state import read_random_state, restore_random_state
+from recbole_popaware.tables import tables_of
 from recbole_popaware.tensorboard import no_stock_writer, open_writer
 from recbole_popaware.time_limit import TimedTraining
 from recbole_popaware.trust import keep_harmless
@@ -178,7 +179,7 @@ class Trainer(TrainerAdapter):
     def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer:
         if not self._learns():  # torch refuses an optimiser over nothing
             kwargs["params"] = [torch.nn.Parameter(torch.empty(0))]
-        elif self._head_rate and "params" not in kwargs:
+        elif "params" not in kwargs:
             kwargs["params"] = self._parameter_groups()
         optimizer: torch.optim.Optimizer = super()._build_optimizer(**kwargs)
         return optimizer
@@ -191,11 +192,14 @@ class Trainer(TrainerAdapter):
         return rate
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
-        """The head's parameters apart from all others, without weight decay."""
+        """Parameters of the optimiser: a head with a rate of its own apart from others, no sparse tables."""
         groups: list[dict[str, Any]] = [{"params": []}, {"params": []}]
+        tables, rate = {id(table) for table in tables_of(self.model)}, self._head_rate
         for name, parameter in self.model.named_parameters():
-            groups[name.startswith(("popularity_head.", "replay."))]["params"].append(parameter)
-        groups[1].update(lr=self._head_rate, weight_decay=0.0)
+            apart = rate is not None and name.startswith(("popularity_head.", "replay."))
+            if id(parameter) not in tables:
+                groups[apart]["params"].append(parameter)
+        groups[1].update(lr=rate, weight_decay=0.0)
         return [group for group in groups if group["params"]]
 
     def _train_epoch(self, train_data: Any, epoch_idx: int, *args: Any, **kwargs: Any) -> Any:

@@ -12,6 +12,7 @@ from recbole.utils import ModelType
 
 from recbole_popaware.errors import UsageError
 from recbole_popaware.quick_start import load_data_and_model, run_recbole_popaware
+from recbole_popaware.schema import memory
 from recbole_popaware.trainer import Trainer, TrainerAdapter, read_checkpoint
 from recbole_popaware.utils import get_trainer
 
@@ -247,6 +248,17 @@ def test_scores_that_are_no_numbers_are_not_ranked(toy):
     trainer.eval_collector.data_collect(experiment.train_data)
     with pytest.raises(UsageError, match="scores are nan"):
         trainer.evaluate(experiment.valid_data, load_best_model=False)
+
+
+def test_few_rows_at_once_are_evaluated_alike(toy, monkeypatch):
+    whole = train("PopSASRec", toy)["test_result"]
+    n_items = build("PopSASRec", toy).dataset.item_num
+    monkeypatch.setattr(memory, "SCORES_AT_ONCE", 3 * n_items + 1)
+    assert {len(batch[0]) for batch in build("PopSASRec", toy).test_data} == {3}
+    assert train("PopSASRec", toy)["test_result"] == whole
+    assert build("PopSASRec", toy, eval_batch_size=2).config["eval_batch_size"] == 2
+    monkeypatch.setattr(memory, "SCORES_AT_ONCE", 1)
+    assert build("PopSASRec", toy).config["eval_batch_size"] == 1
 
 
 def test_resuming_what_has_ended_keeps_its_epoch(toy):

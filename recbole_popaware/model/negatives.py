@@ -60,7 +60,8 @@ class NegativeSampler(nn.Module):
             items = torch.randint(1, self.n_items + 1, shape, device=device)
         else:
             scale = math.log(self.n_items + 1)
-            ranks = torch.exp(torch.rand(shape, device=device) * scale).long()
+            drawn = torch.rand(shape, dtype=torch.float64, device=device)  # float32 misses ranks from 1e6 on
+            ranks = torch.exp(drawn * scale).long()
             items = self.by_popularity[ranks.sub_(1).clamp_(0, self.n_items - 1)]
         return Negatives(items, self.log_expected_of(items))
 

@@ -48,7 +48,7 @@ def catalogue_cross_entropy(scorer: Scorer, hidden: Tensor, targets: Tensor) -> 
         return nn.functional.cross_entropy(scores, targets, reduction="none")
 
     index = torch.arange(len(targets), device=targets.device)
-    return in_pieces(losses_of, (hidden, targets, index), scorer.network.table.size(0))
+    return in_pieces(losses_of, (hidden, targets, index), scorer.network.n_items)
 
 
 def draw_once(sampler: NegativeSampler, scorer: Scorer, hidden: Tensor) -> tuple[Negatives, Tensor]:

@@ -18,6 +18,7 @@ from recbole_popaware.model.heads import REPLAY
 from recbole_popaware.model.initialisation import initialise
 from recbole_popaware.model.objective import Targets, make_objective
 from recbole_popaware.model.replay_head import ReplayHead
+from recbole_popaware.model.rows import DENSE
 from recbole_popaware.model.scorer import NetworkScorer, Output, Scorer
 from recbole_popaware.plays.play_index import PlayIndex, Queries
 from recbole_popaware.replay.network import View
@@ -55,6 +56,8 @@ class PopularityAware(HeadCarrier):
     * ``initializer`` may draw the first weights in other ways than stock's (:mod:`~.initialisation`).
     * ``output: countnet`` scores the items of the window by a layer of their own (:mod:`~.count_output`); it
       reads the states of all positions, which a model gives by :meth:`encoded`.
+    * Unless ``table_optimizer`` is ``dense``, item tables have sparse gradients, of the rows that a batch
+      looks up.
     * ``popularity_head: replay`` takes the place of the head's scores and of their sum with the network's
       (:mod:`~.replay_head`): training minimises the network's loss alone, on plays up to a border, and in
       batches of their own the loss of the replay head on plays after it, which does not reach the network.
@@ -81,6 +84,10 @@ class PopularityAware(HeadCarrier):
         if config["output"] == COUNTNET:
             self.output = CountNet(self.item_embedding.embedding_dim)
         initialise(self, config["initializer"])
+        self.has_sparse_tables: bool = (config["table_optimizer"] or DENSE) != DENSE
+        for table in (self.item_embedding, self.output_embedding):
+            if table is not None:
+                table.sparse = self.has_sparse_tables
         self.EXAMPLE: str = config["EXAMPLE_FIELD"]
         self.replay: ReplayHead | None = None
         if config["popularity_head"] == REPLAY:
@@ -183,11 +190,13 @@ class PopularityAware(HeadCarrier):
     def network_scorer(self) -> NetworkScorer:
         """What scores hidden states, with the weights as they are now."""
         table = self.item_embedding if self.output_embedding is None else self.output_embedding
-        return NetworkScorer(
-            table.weight[: self.n_items],  # BERT4Rec's holds its mask as well
-            getattr(self, "output_bias", None),
-            self.network_weights(),
-        )
+        bias = getattr(self, "output_bias", None)
+        return NetworkScorer(table.weight, self.n_items, bias, self.network_weights(), self.has_sparse_tables)
+
+    def sparse_tables(self) -> list[nn.Parameter]:
+        """Parameters with sparse gradients: those that have a row for each item, or none of them."""
+        names = ("item_embedding.weight", "output_embedding.weight", "output_bias")
+        return [p for name, p in self.named_parameters() if self.has_sparse_tables and name in names]
 
 
 @contextmanager

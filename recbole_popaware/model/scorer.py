@@ -10,6 +10,7 @@ from torch import Tensor
 from recbole_popaware.model.count_output import CountNet
 from recbole_popaware.model.heads import Head
 from recbole_popaware.model.pieces import in_pieces
+from recbole_popaware.model.rows import rows_at
 from recbole_popaware.plays.play_index import Hits, PlayIndex, Queries
 
 
@@ -17,14 +18,23 @@ class NetworkScorer(NamedTuple):
     """Scores that hidden states give to items: products with the items' embeddings.
 
     Attributes:
-        table: ``[n_items, H]`` embeddings.
+        weight: ``[n_items or more, H]`` embeddings; BERT4Rec's hold its mask as well.
+        n_items: Size of the catalogue with the padding id 0.
         bias: ``[n_items]`` a constant of each item, if the network has one.
         factors: Numbers that all scores are multiplied by.
+        sparse: Whether scores of some items have sparse gradients, of their rows only.
     """
 
-    table: Tensor
+    weight: Tensor
+    n_items: int
     bias: Tensor | None = None
     factors: tuple[Tensor, ...] = ()
+    sparse: bool = False
+
+    @property
+    def table(self) -> Tensor:
+        """Embeddings of the catalogue, ``[n_items, H]``."""
+        return self.weight[: self.n_items]
 
     def catalogue(self, hidden: Tensor) -> Tensor:
         """Scores of all items ``[T, n_items]``, in float32 also where autocast halves the product."""
@@ -43,8 +53,8 @@ class NetworkScorer(NamedTuple):
         Returns:
             ``[T, K]``, or ``[B, M, K]``.
         """
-        hidden, embedded = self.weighted(hidden), self.table[items]
-        bias = None if self.bias is None else self.weighted(self.bias)[items]
+        hidden, embedded = self.weighted(hidden), rows_at(self.weight, items, self.sparse)
+        bias = None if self.bias is None else self.weighted(rows_at(self.bias, items, self.sparse))
         if hidden.dim() == 2:
             scores = (embedded @ hidden.unsqueeze(-1)).squeeze(-1)
             return scores if bias is None else scores + bias

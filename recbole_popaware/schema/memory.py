@@ -1,4 +1,4 @@
-"""The least memory that training a Transformer takes, so that what cannot work is said at once."""
+"""Memory: the least that training a Transformer takes, and a limit of what evaluation takes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import os
 from typing import Any
 
 import torch
+from recbole.utils import ModelType
 
 from recbole_popaware.errors import UsageError
 
 _SIZES = ("hidden_size", "inner_size", "n_layers", "MAX_ITEM_LIST_LENGTH", "train_batch_size")
+SCORES_AT_ONCE = 1 << 26  # floats of an evaluation batch, 256 MB
 _COPIES = 4  # of a weight: itself, its gradient, and two moments of Adam
 
 
@@ -44,6 +46,17 @@ def check_memory(settings: Any, n_windows: int) -> None:
             f"training with {sizes} takes {least / 1e9:.1f} GB or more, but there are "
             f"{available / 1e9:.1f} GB; lower one of them"
         )
+
+
+def limit_evaluation(config: Any, n_items: int) -> None:
+    """Evaluate fewer rows at once where the scores of ``eval_batch_size`` would take too much memory.
+
+    Args:
+        config: The properties, of which ``eval_batch_size`` is lowered; general models count items there.
+        n_items: Size of the catalogue.
+    """
+    if config["MODEL_TYPE"] == ModelType.SEQUENTIAL:
+        config["eval_batch_size"] = min(config["eval_batch_size"], max(SCORES_AT_ONCE // n_items, 1))
 
 
 def available_bytes(device: Any = None) -> int:

@@ -12,6 +12,7 @@ from recbole_popaware.model.heads import HEADS
 from recbole_popaware.model.initialisation import INITIALIZERS
 from recbole_popaware.model.negatives import DISTRIBUTIONS
 from recbole_popaware.model.recency_head import LEARNABLE
+from recbole_popaware.model.rows import DENSE
 from recbole_popaware.optimisation import SCHEDULES
 from recbole_popaware.replay.scorer import TERMS
 from recbole_popaware.schema.checks import (
@@ -31,6 +32,7 @@ from recbole_popaware.schema.checks import (
     optional,
     whole,
 )
+from recbole_popaware.tables import TABLE_OPTIMIZERS
 
 TRAIN_TARGETS = ("all", "next", "requests")
 TRAIN_WINDOWS = ("all", "one")
@@ -88,6 +90,7 @@ OURS: dict[str, Check] = {
     "shared_negatives": either(SWITCH, one_of(("window",))),
     "gbce_t": number(0, 1),
     "calibrated_start": SWITCH,
+    "table_optimizer": one_of((DENSE, *TABLE_OPTIMIZERS)),
     "initializer": one_of(INITIALIZERS),
     "adam_betas": list_of(_SHARE, "two numbers from 0 to below 1", least=2, most=2),
     "warmup_steps": whole(0),

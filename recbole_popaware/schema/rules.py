@@ -9,6 +9,7 @@ from typing import Any
 from recbole.utils import ModelType
 
 from recbole_popaware.errors import UsageError
+from recbole_popaware.model.rows import DENSE
 from recbole_popaware.schema.recbole import PROCESS
 
 # Fields of the data, and fields that are made beside them.
@@ -29,6 +30,7 @@ def check_rules(settings: Mapping[str, Any]) -> None:
     for rule in (
         _popularity_head,
         _training,
+        _tables,
         _network,
         _fields,
         _data,
@@ -86,6 +88,22 @@ def _training(settings: Mapping[str, Any]) -> None:
     drawn = settings.get("train_neg_sample_args") or {}
     if drawn.get("dynamic") and not drawn.get("candidate_num"):
         raise UsageError("train_neg_sample_args with dynamic: True needs a candidate_num of at least 1")
+
+
+def _tables(settings: Mapping[str, Any]) -> None:
+    kind = settings.get("table_optimizer", DENSE)
+    if kind == DENSE:
+        return
+    if settings.get("loss_type") == "CE":
+        raise UsageError(
+            f"table_optimizer: {kind} moves the rows of drawn items, but loss_type: CE scores every item and "
+            f"so moves every row; say --loss_type=SampledCE, BPR, BCE or gBCE, or --table_optimizer={DENSE}"
+        )
+    if settings.get("weight_decay"):
+        raise UsageError(
+            f"weight_decay: {settings['weight_decay']} moves every row of the item tables, which "
+            f"table_optimizer: {kind} does not; say --weight_decay=0, or --table_optimizer={DENSE}"
+        )
 
 
 def _network(settings: Mapping[str, Any]) -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recbole_popaware.evaluator import ranking
 from recbole_popaware.evaluator.ranking import ideal_gains, top_items
 from recbole_popaware.plays.ragged import look_up_keys, row_keys
 
@@ -17,6 +20,18 @@ def test_equal_scores_go_by_item_id(rows, k):
     scores = torch.tensor(rows, dtype=torch.float32)
     expected = [sorted(range(6), key=lambda item: (-row[item], item))[:k] for row in rows]
     assert top_items(scores, k).tolist() == expected
+
+
+@given(st.integers(0, 10_000), st.integers(1, 2), st.sampled_from([3, 50]))
+def test_large_catalogues_are_ranked_alike(seed, k, n_levels):
+    """In blocks of two columns, the last one by itself; some columns are not to be recommended."""
+    random = torch.Generator().manual_seed(seed)
+    scores = torch.randint(n_levels, (3, 51), generator=random).float()
+    scores[torch.rand(scores.shape, generator=random) < 0.5] = -torch.inf
+    with patch.object(ranking, "BLOCK", 2), patch.object(ranking, "_best", wraps=ranking._best) as best:
+        actual = top_items(scores, k)
+    assert scores.size(1) // 2 > 8 * best.call_args.args[1], "else nothing is in blocks"
+    assert torch.equal(actual, top_items(scores, k))
 
 
 def test_padding_at_minus_infinity_comes_last():

@@ -66,6 +66,17 @@ def test_log_uniform_prefers_what_is_played_most():
     torch.testing.assert_close(shares, expected, atol=0.01, rtol=0)
 
 
+def test_every_item_of_a_large_catalogue_can_be_drawn():
+    """In float32 uniform numbers are multiples of 2**-24, with which not half of the last ranks are met."""
+    torch.manual_seed(1)
+    n_items, n_drawn = 4_000_000, 2_000_000
+    drawn = NegativeSampler(torch.zeros(n_items + 1), n_drawn, "log_uniform")(1).items
+    in_last_half = drawn[drawn > n_items // 2]  # equal plays: ranks go by id
+    slots, expected = n_items // 2, n_drawn * math.log(2) / math.log(n_items + 1)
+    distinct = slots * (1 - math.exp(-expected / slots))
+    assert len(in_last_half.unique()) == pytest.approx(distinct, rel=0.012)
+
+
 def test_hand_made_levels():
     uniform = {k: NegativeSampler(torch.ones(5136), k).log_expected for k in (1, 256)}
     gsasrec = calibration_level(gbce_beta(256, 5135, 0.75), 5135, normalised=False)
