@@ -72,7 +72,7 @@ class HistoryDataset(OrderedDataset):
         if self.history is not None:
             starts, items = self.history.starts, self.history.items
         elif self.plays is not None:
-            starts = torch.from_numpy(self.plays.starts)
+            starts = torch.tensor(self.plays.starts)
             items = column_of(self.plays.items, torch.int64)
         else:
             users, items = (torch.from_numpy(self.inter_feat[field].to_numpy()) for field in self._pair)
@@ -157,7 +157,7 @@ class HistoryDataset(OrderedDataset):
             return
         self._aug_presets()
         log = log.positive_part
-        starts, times = torch.from_numpy(log.starts), column_of(log.times, torch.float64)
+        starts, times = torch.tensor(log.starts), column_of(log.times, torch.float64)
         plays, users = dict(self.inter_feat.interaction), torch.arange(self.user_num)
         targets = Ranges.of(users, starts[:-1] + 1, starts[1:])
         if targets.n_rows == 0:

@@ -17,6 +17,7 @@ from recbole_popaware.plays.log_file import (
     OpenLog,
     StoredLog,
     fingerprint,
+    is_sealed,
     open_log,
     seal,
     write_log,
@@ -62,18 +63,17 @@ def find_log(folder: Path, name: str, names: tuple[str, ...], fields: dict[str, 
 
 def _checked(file: Path, text: Path, names: tuple[str, ...]) -> StoredLog:
     """Open a file that is that of the text, or of no text if there is none."""
-    opened, mtime_ns = open_log(file), file.stat().st_mtime_ns
+    opened, mtime_ns = open_log(file), None
     if opened.log.names != names:
         raise _UnfitError(f"its fields are {', '.join(opened.log.names)}, not {', '.join(names)}")
-    sealed_at = opened.mtime_ns
     if text.is_file():
         of_text = text.stat()
         if opened.source is None or opened.source.size != of_text.st_size:
             raise _UnfitError("it was made from another text")
-        sealed_at = of_text.st_mtime_ns
-    if mtime_ns != sealed_at:  # a copy, or changed
+        mtime_ns = of_text.st_mtime_ns
+    if not is_sealed(file, opened.checksum, mtime_ns):  # a copy, or changed
         _check_content(opened, text)
-        seal(file, sealed_at)
+        seal(file, opened.checksum, mtime_ns)
     return opened.log
 
 

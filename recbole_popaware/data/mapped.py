@@ -157,7 +157,7 @@ class MappedDataset(AtomicDataset):
 
     def _rows_of(self, log: PlayLog) -> Rows:
         columns = {
-            self.uid_field: UserColumn(torch.from_numpy(log.starts)),
+            self.uid_field: UserColumn(torch.tensor(log.starts)),
             self.iid_field: StoredColumn(log.items, torch.int64),
             self.time_field: StoredColumn(log.times, torch.float32),
         }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -26,8 +27,9 @@ SUFFIX = ".inter.arrow"
 PADDING = "[PAD]"
 _VERSION = 1
 _KEY, _RENUMBERED = b"recbole_popaware", (b"users_with_positive_plays", b"items_with_positive_plays")
-_BLOCK = 1 << 24
-_NARROW: tuple[type[Any], ...] = (np.int8, np.int32, np.float64)
+_BLOCK, _SECOND = 1 << 24, 10**9
+NARROW: tuple[type[Any], ...] = (np.int8, np.int32, np.float64)
+"""Types of times and of ratings: the first one that holds all of them exactly."""
 
 
 class DamagedLogError(ValueError):
@@ -51,8 +53,8 @@ class StoredLog:
         item_ids: ``[n_items]`` id of each item's number, ``[PAD]`` first.
         starts: ``[n_users + 1]`` offset of each user's first play, int64.
         items: ``[P]`` number of each play's item, int32.
-        times: ``[P]`` its time, int32 if that holds all times and float64 otherwise.
-        ratings: ``[P]`` its rating, int8, int32 or float64 likewise; ``None``: the log has no ratings.
+        times: ``[P]`` its time, of one of the types in :data:`NARROW`.
+        ratings: ``[P]`` its rating, likewise; ``None``: the log has no ratings.
         renumbered: The numbers that users ``[n_users]`` and items ``[n_items]`` get if plays with a rating of
             0 or less are left out, 0 for those without any other; ``None``: there are no such plays.
     """
@@ -88,13 +90,11 @@ class OpenLog(NamedTuple):
         log: Its columns lie in the file.
         source: Fingerprint of the text it was made from; ``None``: it was made without one.
         checksum: What :meth:`StoredLog.checksum` was when it was written.
-        mtime_ns: Time of modification that it was given then.
     """
 
     log: StoredLog
     source: Fingerprint | None
     checksum: str
-    mtime_ns: int
 
 
 def fingerprint(file: Path) -> Fingerprint:
@@ -107,7 +107,7 @@ def fingerprint(file: Path) -> Fingerprint:
     return Fingerprint(size, digest.hexdigest())
 
 
-def narrow(values: np.ndarray, kinds: Sequence[type[Any]] = _NARROW) -> np.ndarray:
+def narrow(values: np.ndarray, kinds: Sequence[type[Any]] = NARROW) -> np.ndarray:
     """The same values in the first of some types that holds all of them exactly."""
     for kind in kinds[:-1]:
         if fits(values, kind):
@@ -139,21 +139,19 @@ def with_padding(ids: Iterable[str] | pa.Array) -> pa.Array:
     return pa.concat_arrays([pa.array([PADDING], pa.large_string()), texts.cast(pa.large_string())])
 
 
-def write_log(file: Path, log: StoredLog, source: Fingerprint | None, mtime_ns: int) -> None:
+def write_log(
+    file: Path, log: StoredLog, source: Fingerprint | None = None, text_mtime_ns: int | None = None
+) -> None:
     """Write a log; whoever calls this sees to it that the file appears as a whole.
 
     Args:
         file: The file.
         log: Its columns may be mapped; they are not copied.
-        source: Fingerprint of the text.
-        mtime_ns: Time of modification to give to the file, that of the text if there is one.
+        source: Fingerprint of the text, if there is one.
+        text_mtime_ns: When the text was modified.
     """
-    facts = {
-        "version": _VERSION,
-        "source": source,
-        "checksum": log.checksum(),
-        "mtime_ns": mtime_ns,
-    }
+    checksum = log.checksum()
+    facts = {"version": _VERSION, "source": source, "checksum": checksum}
     metadata = {_KEY: json.dumps(facts).encode()}
     for key, numbers in zip(_RENUMBERED, log.renumbered or ()):
         metadata[key] = numbers.astype(np.int32).tobytes()
@@ -163,15 +161,26 @@ def write_log(file: Path, log: StoredLog, source: Fingerprint | None, mtime_ns: 
     lists = [pa.LargeListArray.from_arrays(offsets, values) for values in plays]
     batch = pa.RecordBatch.from_arrays([log.user_ids, *lists], names=list(log.names))
     batch = batch.replace_schema_metadata(metadata)
-    with pa.OSFile(os.fspath(file), "wb") as out, pa.ipc.new_file(out, batch.schema) as writer:
+    with file.open("wb") as out, pa.ipc.new_file(out, batch.schema) as writer:
         writer.write_batch(batch)
-    seal(file, mtime_ns)
+    seal(file, checksum, text_mtime_ns)
 
 
-def seal(file: Path, mtime_ns: int) -> None:
-    """Mark a file as checked: whatever changes it, changes its time of modification."""
+def seal(file: Path, checksum: str, text_mtime_ns: int | None) -> None:
+    """Mark a file as checked by its time of modification, which whoever changes the file changes.
+
+    It is that of the text. Without a text, the digits after the second are given by the checksum.
+    """
+    if text_mtime_ns is None:
+        text_mtime_ns = file.stat().st_mtime_ns // _SECOND * _SECOND + _digits(checksum)
     with suppress(OSError):  # of another owner; it is then checked again each time
-        os.utime(file, ns=(mtime_ns, mtime_ns))
+        os.utime(file, ns=(text_mtime_ns, text_mtime_ns))
+
+
+def is_sealed(file: Path, checksum: str, text_mtime_ns: int | None) -> bool:
+    """Whether a file has been checked and not changed since."""
+    mtime_ns = file.stat().st_mtime_ns
+    return mtime_ns == text_mtime_ns if text_mtime_ns is not None else mtime_ns % _SECOND == _digits(checksum)
 
 
 def open_log(file: Path) -> OpenLog:
@@ -182,7 +191,9 @@ def open_log(file: Path) -> OpenLog:
         OSError: It cannot be read.
     """
     try:
-        batch = pa.ipc.open_file(pa.memory_map(os.fspath(file))).get_batch(0)
+        with file.open("rb") as opened:  # not by Arrow, which knows names that are text only
+            mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        batch = pa.ipc.open_file(pa.py_buffer(mapped)).get_batch(0)
         metadata = batch.schema.metadata or {}
         facts = json.loads(metadata[_KEY])
         if facts["version"] != _VERSION:
@@ -191,7 +202,11 @@ def open_log(file: Path) -> OpenLog:
     except (pa.ArrowException, AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         raise DamagedLogError(f"{file} is no whole log: {' '.join(str(error).split())[:200]}") from error
     source = None if facts["source"] is None else Fingerprint(*facts["source"])
-    return OpenLog(log, source, facts["checksum"], facts["mtime_ns"])
+    return OpenLog(log, source, facts["checksum"])
+
+
+def _digits(checksum: str) -> int:
+    return int(checksum[:12], 16) % _SECOND
 
 
 def _log_of(batch: pa.RecordBatch, metadata: dict[bytes, bytes]) -> StoredLog:
