@@ -25,6 +25,7 @@ from dataset_converters.events.store import EventStore
 from dataset_converters.output.counts import Counts, GroupCounts, count_group
 from dataset_converters.output.features import feature_fields, match_features
 from dataset_converters.output.log import LogColumns
+from dataset_converters.output.space import check_room
 from dataset_converters.output.summary import collect_statistics
 from dataset_converters.output.workspace import SUFFIXES, new_folder
 from dataset_converters.output.writer import (
@@ -87,6 +88,7 @@ def convert_log(
             select_events(store, selection, ledger)
             ledger.balance(store.rows)
             _write_features(files, log, store, ledger)
+            check_room(target.parent, store.rows, output.binary_only)
             counts = _write_log(files, store, log.newest_first, output.binary_only, work)
         statistics = collect_statistics(counts, ledger)
         write_properties(files.with_name(f"{target.name}.yaml"), output.window)

@@ -184,12 +184,19 @@ def count_items(items: Tensor | LazyColumn, first: Tensor, ends: Tensor, n_items
         ``[n_items]``.
     """
     counts = torch.zeros(n_items, dtype=torch.int64)
-    blocks = torch.unique_consecutive((ends - first).cumsum(0) // COUNTED_AT_ONCE, return_counts=True)[1]
-    sizes = blocks.tolist()
+    sizes = blocks(ends - first)
     for some_first, some_ends in zip(torch.split(first, sizes), torch.split(ends, sizes)):
         positions = ranges(some_first, some_ends)[1]
         counts += torch.bincount(items[positions], minlength=n_items)
     return counts
+
+
+def blocks(sizes: Tensor) -> list[int]:
+    """Cut ranges of ``sizes`` ``[U]`` into blocks with about ``COUNTED_AT_ONCE`` plays: ranges of each."""
+    of_block: list[int] = torch.unique_consecutive(sizes.cumsum(0) // COUNTED_AT_ONCE, return_counts=True)[
+        1
+    ].tolist()
+    return of_block
 
 
 def _indices(index: Any, length: int) -> Tensor:

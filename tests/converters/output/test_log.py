@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import random
+import re
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from dataset_converters.__main__ import main
 from dataset_converters.common.errors import ConversionError
 from dataset_converters.events.chunks import Plays
 from dataset_converters.output import log as log_module
+from dataset_converters.output import space
 from dataset_converters.output.log import LogColumns
 from recbole_popaware.data.log_text import read_log
 from recbole_popaware.data.reader import read_header
@@ -43,8 +46,9 @@ def of_text(folder: Path, name: str):
 
 def raw_log(file: Path, ratings: list[str]) -> Path:
     draw = random.Random(5)
+    users, items, seconds = range(8), range(20), range(10, 90)
     rows = [
-        f"u{draw.randrange(8)},i{draw.randrange(20)},16000000{draw.randrange(10, 90)}.5,{draw.choice(ratings)}"
+        f"u{draw.choice(users)},i{draw.choice(items)},16000000{draw.choice(seconds)}.5,{draw.choice(ratings)}"
         for _ in range(400)
     ]
     file.write_text("\n".join(["user,item,time,rating", *rows]) + "\n")
@@ -174,3 +178,19 @@ def test_a_disk_that_fills_as_the_binary_form_is_written(tmp_path: Path, monkeyp
     ):
         convert("simulate", None, tmp_path / "out", name="x", users=5)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_too_little_room_is_said_before_anything_is_written(tmp_path: Path, monkeypatch, capsys) -> None:
+    arguments = ["simulate", str(tmp_path / "out"), "--name", "x", "--users", "5", "--plays", "1000"]
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=20_000))
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert re.fullmatch(
+        r"error: [\d,]+ plays take at least 0.0 GB, but the disk of \S+ has 0.0 GB left; .*\n", error
+    )
+    assert list((tmp_path / "out").iterdir()) == []
+    assert main([*arguments, "--binary-only"]) == 0
+    monkeypatch.setattr(space, "LARGE", 100)
+    assert main([*arguments, "--binary-only", "--overwrite"]) == 0
+    assert capsys.readouterr().err.startswith("writing ")
