@@ -43,18 +43,6 @@ class LazyColumn:
             return self._cut(row)[of_rows]
         return self.tensor()[index]
 
-    def __eq__(self, other: object) -> Any:
-        return self.tensor() == other
-
-    def __ne__(self, other: object) -> Any:
-        return self.tensor() != other
-
-    def __lt__(self, other: Any) -> Any:
-        return self.tensor() < other
-
-    def __ge__(self, other: Any) -> Any:
-        return self.tensor() >= other
-
     __hash__ = object.__hash__
 
     def __getattr__(self, name: str) -> Any:
@@ -66,6 +54,20 @@ class LazyColumn:
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Give torch's functions, such as ``torch.cat``, the tensor of all values."""
         return func(*_as_tensors(args), **{k: _as_tensors(value) for k, value in (kwargs or {}).items()})
+
+
+def _of_tensor(operator: str) -> Any:
+    def apply(column: LazyColumn, *others: Any) -> Any:
+        return getattr(column.tensor(), operator)(*_as_tensors(others))
+
+    return apply
+
+
+for _name in (
+    *("eq", "ne", "lt", "le", "gt", "ge", "and", "or", "invert", "neg"),
+    *("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "floordiv", "mod"),
+):
+    setattr(LazyColumn, f"__{_name}__", _of_tensor(f"__{_name}__"))
 
 
 class StoredColumn(LazyColumn):

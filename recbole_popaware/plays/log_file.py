@@ -70,7 +70,8 @@ class StoredLog:
 
     def checksum(self) -> str:
         """SHA-256 of all that is stored."""
-        digest = hashlib.sha256(repr(self.names).encode())
+        sizes = len(self.user_ids), len(self.item_ids), len(self.items)
+        digest = hashlib.sha256(repr((self.names, sizes)).encode())
         for ids in (self.user_ids, self.item_ids):
             for buffer in ids.buffers()[1:]:
                 digest.update(buffer)
@@ -198,11 +199,10 @@ def open_log(file: Path) -> OpenLog:
         facts = json.loads(metadata[_KEY])
         if facts["version"] != _VERSION:
             raise DamagedLogError(f"{file} is of version {facts['version']}, not {_VERSION}")
-        log = _log_of(batch, metadata)
+        source = None if facts["source"] is None else Fingerprint(*facts["source"])
+        return OpenLog(_log_of(batch, metadata), source, str(facts["checksum"]))
     except (pa.ArrowException, AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
         raise DamagedLogError(f"{file} is no whole log: {' '.join(str(error).split())[:200]}") from error
-    source = None if facts["source"] is None else Fingerprint(*facts["source"])
-    return OpenLog(log, source, facts["checksum"])
 
 
 def _digits(checksum: str) -> int:
@@ -211,6 +211,8 @@ def _digits(checksum: str) -> int:
 
 def _log_of(batch: pa.RecordBatch, metadata: dict[bytes, bytes]) -> StoredLog:
     users, items, *rest = batch.columns
+    for part in (batch, items.values.dictionary):
+        part.validate()  # so that no column is longer than what is in the file
     columns = [items.values.indices, *(column.values for column in rest)]
     numbers = [column.to_numpy(zero_copy_only=True) for column in columns]
     starts = items.offsets.to_numpy(zero_copy_only=True)
