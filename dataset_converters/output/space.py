@@ -34,11 +34,11 @@ def check_room(out: Path, plays: int, binary_only: bool) -> None:
     if needed > left:
         hint = "" if binary_only else ", or give --binary-only, which takes half of that"
         raise ConversionError(
-            f"{plays:,} plays take at least {_gigabytes(needed)}, but the disk of {out} has "
-            f"{_gigabytes(left)} left; make room{hint}"
+            f"not enough room on the disk of {out}: {plays:,} plays take at least {_size(needed)}, and "
+            f"{_size(left)} are left; make room{hint}"
         )
     if plays >= LARGE:
-        say(f"writing {plays:,} plays: at least {_gigabytes(needed)} of {_gigabytes(left)} left on the disk")
+        say(f"writing {plays:,} plays: at least {_size(needed)} of {_size(left)} left on the disk")
 
 
 def say(line: str) -> None:
@@ -46,5 +46,5 @@ def say(line: str) -> None:
     tqdm.write(line, file=sys.stderr)
 
 
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB"
+def _size(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
