@@ -49,6 +49,7 @@ def convert(
     name: str | None = None,
     overwrite: bool = False,
     window: int = 50,
+    binary_only: bool = False,
     drop_duplicates: bool = False,
     since: str | date | None = None,
     until: str | date | None = None,
@@ -74,6 +75,7 @@ def convert(
         name: Name of the data set, the folder made in ``out``; by default that of ``raw``.
         overwrite: Whether an earlier conversion may be replaced.
         window: ``MAX_ITEM_LIST_LENGTH`` in the property file, the plays that a model sees.
+        binary_only: Whether to write the binary form of the log only, and no ``.inter`` file.
         drop_duplicates: Whether to keep one of rows alike in all.
         since: First moment to keep, a date or date and time as text or object; UTC if it names no zone.
         until: First moment to leave out.
@@ -97,6 +99,7 @@ def convert(
         "name": name,
         "overwrite": overwrite,
         "window": window,
+        "binary_only": binary_only,
         "drop_duplicates": drop_duplicates,
         "since": since,
         "until": until,

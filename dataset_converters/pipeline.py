@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,10 @@ from dataset_converters.events.selection import Selection, select_events
 from dataset_converters.events.store import EventStore
 from dataset_converters.output.counts import Counts, GroupCounts, count_group
 from dataset_converters.output.features import feature_fields, match_features
+from dataset_converters.output.log import LogColumns
+from dataset_converters.output.space import check_room
 from dataset_converters.output.summary import collect_statistics
-from dataset_converters.output.workspace import new_folder
+from dataset_converters.output.workspace import SUFFIXES, new_folder
 from dataset_converters.output.writer import (
     inter_text,
     write_features,
@@ -45,6 +48,7 @@ class Output:
         name: Name of the data set; ``None``: after the raw log.
         overwrite: Whether an earlier conversion may be replaced.
         window: Plays that a model sees at once, for the property file.
+        binary_only: Whether to leave out the text of the log, which only RecBole's own classes need.
     """
 
     name: Annotated[str | None, Option(read_text, "name of the data set, the folder made in OUT")] = None
@@ -53,6 +57,9 @@ class Output:
         int,
         Option(whole_number(1), "MAX_ITEM_LIST_LENGTH in the property file, the plays a model sees"),
     ] = 50
+    binary_only: Annotated[
+        bool, Option(read_switch, "write the binary form of the log only, and no .inter file")
+    ] = False
 
 
 def convert_log(
@@ -81,9 +88,8 @@ def convert_log(
             select_events(store, selection, ledger)
             ledger.balance(store.rows)
             _write_features(files, log, store, ledger)
-            counts = Counts(len(store.names("item")))
-            texts = _inter_texts(store, log.newest_first, counts)
-            write_inter(files.with_name(f"{target.name}.inter"), texts)
+            check_room(target.parent, store.rows, output.binary_only)
+            counts = _write_log(files, store, log.newest_first, output.binary_only, work)
         statistics = collect_statistics(counts, ledger)
         write_properties(files.with_name(f"{target.name}.yaml"), output.window)
         write_statistics(files.with_name(f"{target.name}.stats.json"), statistics)
@@ -126,18 +132,35 @@ def _show_reading(batches: Iterable[pa.RecordBatch], progress: Progress) -> Iter
             bar.update(batch.num_rows)
 
 
-def _inter_texts(store: EventStore, newest_first: bool, counts: Counts) -> Iterator[pa.Buffer]:
-    """Yield the lines of one group of users after another, and count them on the way."""
+def _write_log(files: Path, store: EventStore, newest_first: bool, binary_only: bool, work: Path) -> Counts:
+    """Write all plays as text, unless only the binary form is wanted, and in binary form; count them."""
     users, items = store.names("user"), store.names("item")
+    counts, columns = Counts(len(items)), LogColumns(work, len(items))
 
-    def finish(group: Plays) -> tuple[pa.Buffer, GroupCounts]:
+    def finish(group: Plays) -> tuple[pa.Buffer | None, Plays, GroupCounts]:
         plays = in_order(group)
-        user, item, time_us, rating = map(pa.array, (plays.user, plays.item, plays.time_us, plays.rating))
-        columns = [users.take(user), items.take(item), time_us, rating]
-        return inter_text(pa.RecordBatch.from_arrays(columns, EVENTS.names)), count_group(plays)
+        return None if binary_only else _text(plays, users, items), plays, count_group(plays)
 
-    with tqdm(desc="writing", total=store.rows, unit=" rows", unit_scale=True, disable=None) as bar:
-        for text, group in map_ahead(finish, store.groups(newest_first)):
-            yield text
-            counts.add(group)
-            bar.update(len(group.items))
+    def texts() -> Iterator[pa.Buffer]:
+        with tqdm(desc="writing", total=store.rows, unit=" rows", unit_scale=True, disable=None) as bar:
+            for text, plays, group in map_ahead(finish, store.groups(newest_first)):
+                columns.add(plays)
+                counts.add(group)
+                bar.update(len(plays))
+                if text is not None:
+                    yield text
+
+    text, binary = (files.with_name(f"{files.name}{suffix}") for suffix in SUFFIXES[:2])
+    if binary_only:
+        deque(texts(), maxlen=0)
+        columns.write(binary, users, items)
+    else:
+        source = write_inter(text, texts())
+        columns.write(binary, users, items, source, text.stat().st_mtime_ns)
+    return counts
+
+
+def _text(plays: Plays, users: pa.Array, items: pa.Array) -> pa.Buffer:
+    user, item, time_us, rating = map(pa.array, (plays.user, plays.item, plays.time_us, plays.rating))
+    columns = [users.take(user), items.take(item), time_us, rating]
+    return inter_text(pa.RecordBatch.from_arrays(columns, EVENTS.names))

@@ -9,7 +9,7 @@ import pytest
 from helpers import ROOT
 
 PACKAGE = ROOT / "recbole_popaware"
-SHARED = {"plays", "errors", "compat", "distributed"}
+SHARED = {"plays", "errors", "files", "compat", "distributed"}
 ALLOWED = {
     "replay": {"replay", "plays"},
     "plays": {"plays"},

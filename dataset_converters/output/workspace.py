@@ -12,8 +12,8 @@ from pathlib import Path
 
 from dataset_converters.common.errors import ConversionError
 
-SUFFIXES = (".inter", ".item", ".user", ".yaml", ".stats.json", ".rejects")
-"""Files of a data set that a new conversion replaces. Without the first one there is no data set."""
+SUFFIXES = (".inter", ".inter.arrow", ".item", ".user", ".yaml", ".stats.json", ".rejects")
+"""Files of a data set that a new conversion replaces. Without the first two there is no data set."""
 
 _LOCK = "lock"
 _TRIES, _PAUSE = 20, 0.05  # another process may lock a folder for an instant, to clean it away
@@ -52,7 +52,7 @@ def _check(target: Path, overwrite: bool) -> None:
     if target.exists() and not target.is_dir():
         raise ConversionError(f"{target} exists and is not a folder; choose another --name")
     files = _files(target)
-    if files[0].exists() and not overwrite:
+    if any(file.exists() for file in files[:2]) and not overwrite:
         raise ConversionError(f"{target} holds a data set already; give --overwrite or --name")
     for file in files:
         if file.is_dir():
@@ -64,7 +64,7 @@ def _files(target: Path) -> list[Path]:
 
 
 def _exchange(folder: Path, target: Path) -> None:
-    """Replace the old files by the new ones; ``.inter`` goes first and comes last.
+    """Replace the old files by the new ones; the log goes first and comes last.
 
     So whoever looks in between, or after a kill, sees no data set rather than a mixture of two. If a
     step fails, those before are undone.

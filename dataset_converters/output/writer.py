@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +18,7 @@ import pyarrow.csv as pa_csv
 from dataset_converters.common.errors import ConversionError
 from dataset_converters.common.schema import INTER_FIELDS
 from dataset_converters.output.summary import describe_rating
+from recbole_popaware.plays.log_file import Fingerprint
 
 _OPTIONS = pa_csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
 
@@ -30,17 +33,23 @@ MAX_ITEM_LIST_LENGTH: {window:<10} # (int) Plays that a model sees, the last one
 """
 
 
-def write_inter(path: Path, texts: Iterable[pa.Buffer]) -> None:
+def write_inter(path: Path, texts: Iterable[pa.Buffer]) -> Fingerprint:
     """Write the ``.inter`` file.
 
     Args:
         path: The file.
         texts: What ``inter_text`` makes, in the order to write.
+
+    Returns:
+        By what the file is known again.
     """
-    with _opened(path) as file:
-        file.write(_header(INTER_FIELDS))
-        for text in texts:
+    digest, size = hashlib.sha256(), 0
+    with opened(path) as file:
+        for text in chain([pa.py_buffer(_header(INTER_FIELDS))], texts):
             file.write(text)
+            digest.update(text)
+            size += text.size
+    return Fingerprint(size, digest.hexdigest())
 
 
 def inter_text(batch: pa.RecordBatch) -> pa.Buffer:
@@ -54,7 +63,7 @@ def inter_text(batch: pa.RecordBatch) -> pa.Buffer:
 
 def write_features(path: Path, table: pa.Table) -> None:
     """Write a ``.item`` or ``.user`` file from strings in columns named ``field:type``."""
-    with _opened(path) as file:
+    with opened(path) as file:
         file.write(_header(table.column_names))
         _write_rows(file, table)
 
@@ -66,28 +75,39 @@ def write_properties(path: Path, window: int) -> None:
         path: The file.
         window: Plays that a model sees at once.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         file.write(_PROPERTIES.format(window=window).encode("utf-8"))
 
 
 def write_statistics(path: Path, statistics: dict[str, Any]) -> None:
     """Write the statistics as JSON."""
     text = json.dumps(statistics, indent=2, ensure_ascii=False)
-    with _opened(path) as file:  # a folder's name may be no UTF-8; JSON escapes the same way
+    with opened(path) as file:  # a folder's name may be no UTF-8; JSON escapes the same way
         file.write(f"{text}\n".encode("utf-8", "backslashreplace"))
 
 
 def write_rejects(path: Path, lines: IO[bytes]) -> None:
     """Write the lines that are no rows."""
-    with _opened(path) as file:
+    with opened(path) as file:
         shutil.copyfileobj(lines, file)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path, mode: Literal["wb", "ab"] = "wb") -> Iterator[IO[bytes]]:
+    """Open a file to write to.
+
+    Raises:
+        ConversionError: It cannot be written, such as on a full disk.
+    """
+    with written(path), path.open(mode) as file:
+        yield file
+
+
+@contextmanager
+def written(path: Path) -> Iterator[None]:
+    """Say which file cannot be written."""
     try:
-        with path.open("wb") as file:
-            yield file
+        yield
     except OSError as error:  # of writing, which names no file
         raise ConversionError(f"{path} cannot be written: {error.strerror or error}") from None
 

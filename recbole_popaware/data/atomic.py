@@ -13,6 +13,7 @@ from recbole.data.dataset import Dataset
 from recbole.utils import FeatureSource, FeatureType
 
 from recbole_popaware.compat import fill_missing, lengths_of_values, number_tokens
+from recbole_popaware.data.log_store import binary_file
 from recbole_popaware.data.reader import (
     check_types,
     read_columns,
@@ -54,6 +55,7 @@ class AtomicFiles(Dataset):
         for name in names:
             file = Path(dataset_path, f"{name}.inter")
             if not file.is_file():
+                self._check_binary(Path(dataset_path), name)
                 raise UsageError(
                     f"data set [{token}] is not there: expected {file}; convert a log with "
                     f"`python -m dataset_converters parquet RAW_DIR {Path(dataset_path).parent} "
@@ -61,6 +63,18 @@ class AtomicFiles(Dataset):
                 )
         super()._load_data(token, dataset_path)
         self._check_plays()
+
+    def _check_binary(self, folder: Path, name: str) -> None:
+        """Say why a data set that was converted with ``--binary-only`` is not enough here."""
+        file = binary_file(folder, name)
+        if file.is_file():
+            raise UsageError(
+                f"data set [{name}] has no text, {name}.inter, but its binary form only, which "
+                f"{self._why_not_binary(folder, name)}; convert the log again without --binary-only"
+            )
+
+    def _why_not_binary(self, folder: Path, name: str) -> str:
+        return f"{self.config['model']} cannot read"
 
     def _needed_fields(self) -> list[str]:
         """Fields that every play must have: times too, unless nobody asks for the plays in their order."""

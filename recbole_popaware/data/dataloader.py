@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from recbole.data.dataloader import FullSortEvalDataLoader, KnowledgeBasedDataLoader, TrainDataLoader
+from recbole.data.dataloader import FullSortEvalDataLoader, KnowledgeBasedDataLoader
 from recbole.data.interaction import Interaction
 from torch import Tensor
 
+from recbole_popaware.data.indices import LeanTrainDataLoader
 from recbole_popaware.data.targets import GradedTargets
 from recbole_popaware.data.tiles import Tiles, draw_tiles, lay_tiles
-from recbole_popaware.distributed import resize_sampler
 from recbole_popaware.errors import UsageError
 from recbole_popaware.plays.ragged import pad_rows
 from recbole_popaware.replay.requests import (
@@ -26,7 +26,7 @@ from recbole_popaware.replay.requests import (
 )
 
 
-class TiledTrainDataLoader(TrainDataLoader):
+class TiledTrainDataLoader(LeanTrainDataLoader):
     """One row a window; differs from stock in that every play of the window is a target.
 
     Windows are laid anew, at random, for each epoch; before the first one the length is that of one lay.
@@ -79,9 +79,7 @@ class TiledTrainDataLoader(TrainDataLoader):
         if self.config["epoch_batches"]:
             tiles = self._limit(tiles, generator)
         self._tiles = tiles._replace(users=self._users[tiles.users], lasts=self._last[tiles.users])
-        indices = object.__getattribute__(self, "dataset")  # torch's sampler asks this list for its length
-        indices[:] = range(len(tiles.ends))
-        resize_sampler(self.sampler, len(tiles.ends))
+        self._resize(len(tiles.ends))
 
     def _limit(self, tiles: Tiles, generator: torch.Generator) -> Tiles:
         """Keep as many windows, drawn at random, as fill the batches of an epoch; all if they fill none."""
@@ -91,7 +89,7 @@ class TiledTrainDataLoader(TrainDataLoader):
         return Tiles(*(column[drawn] for column in tiles))
 
 
-class RequestTrainDataLoader(TrainDataLoader):
+class RequestTrainDataLoader(LeanTrainDataLoader):
     """One row a request in the past (:mod:`recbole_popaware.replay.requests`), drawn once for a training.
 
     Batches hold the index of each in the field that ``EXAMPLE_FIELD`` names.
@@ -105,10 +103,7 @@ class RequestTrainDataLoader(TrainDataLoader):
         self.requests = dataset.requests = _past_requests(config, dataset)
         moments = [part.moments for part in self.requests]
         self._users, self._ends = (torch.cat(columns) for columns in list(zip(*moments))[:2])
-        n = len(self._users)
-        indices = object.__getattribute__(self, "dataset")  # torch's sampler asks this list for its length
-        indices[:] = range(n)
-        resize_sampler(self.sampler, n)
+        self._resize(len(self._users))
 
     def collate_fn(self, index: Any) -> Interaction:
         """The batch of the requests that ``index`` lists, with the windows before them."""

@@ -15,10 +15,12 @@ from torch import Tensor
 from recbole_popaware.data.groups import read_groups
 from recbole_popaware.data.ordered import OrderedDataset
 from recbole_popaware.data.parts import split_at_borders
+from recbole_popaware.data.protocol import LEAVE_OUT, leaves_out
 from recbole_popaware.data.rows import FieldNames, Rows, WindowFields
 from recbole_popaware.data.summary import summarize
 from recbole_popaware.data.targets import GradedTargets
 from recbole_popaware.errors import UsageError
+from recbole_popaware.plays.columns import Ranges, column_of, count_items
 from recbole_popaware.plays.history import PlayHistory
 
 
@@ -46,14 +48,14 @@ class HistoryDataset(OrderedDataset):
         targets: What is to be predicted in each row; only in validation and test parts under GTS.
         training_plays: Plays of each item in the training part, ``[n_items]``; only under GTS.
         counted_until: Position behind each user's last play of those, ``[n_users]``; only under GTS.
-        in_training: Which plays may be trained on, ``[P]``; only under GTS.
+        trained_until: Position behind each user's last play that may be trained on, ``[n_users]``; likewise.
     """
 
     history: PlayHistory | None = None
     targets: GradedTargets | None = None
     training_plays: Tensor | None = None
     counted_until: Tensor | None = None
-    in_training: Tensor | None = None
+    trained_until: Tensor | None = None
     _windows: WindowFields
 
     def __init__(self, config: Any) -> None:
@@ -62,14 +64,24 @@ class HistoryDataset(OrderedDataset):
 
     def __str__(self) -> str:
         """Users, items and plays; of the positive plays only, once histories are built."""
-        if self.history is None:
-            users, items = (np.asarray(self.inter_feat[field]) for field in (self.uid_field, self.iid_field))
-        else:
-            users = np.repeat(np.arange(self.user_num), np.diff(self.history.starts.numpy()))
-            items = self.history.items.numpy()
-        facts = {**summarize(users, items), "Remain Fields": list(self.field2type)}
+        facts = {**self._summary(), "Remain Fields": list(self.field2type)}
         lines = [f"{set_color(what, 'blue')}: {value}" for what, value in facts.items()]
         return "\n".join([set_color(self.dataset_name, "pink"), *lines])
+
+    def _summary(self) -> dict[str, Any]:
+        if self.history is not None:
+            starts, items = self.history.starts, self.history.items
+        elif self.plays is not None:
+            starts = torch.tensor(self.plays.starts)
+            items = column_of(self.plays.items, torch.int64)
+        else:
+            users, items = (torch.from_numpy(self.inter_feat[field].to_numpy()) for field in self._pair)
+            return summarize(torch.bincount(users), torch.bincount(items))
+        return summarize(starts.diff(), count_items(items, starts[:-1], starts[1:], self.item_num))
+
+    @property
+    def _pair(self) -> tuple[str, str]:
+        return self.uid_field, self.iid_field
 
     def build(self) -> list[HistoryDataset]:
         """Split the rows; differs from stock by GTS, and in what becomes of this data set.
@@ -80,7 +92,12 @@ class HistoryDataset(OrderedDataset):
         Returns:
             Training, validation and test part.
         """
-        parts = self._build_at_borders() if self.splits_at_borders else super().build()
+        if self.splits_at_borders:
+            parts = self._build_at_borders()
+        elif self.plays is not None and (how := leaves_out(self.config)) is not None:
+            parts = self._build_leaving_out(LEAVE_OUT[how])
+        else:
+            parts = super().build()
         self.inter_feat = parts[0].inter_feat
         return parts
 
@@ -94,10 +111,44 @@ class HistoryDataset(OrderedDataset):
         self._drop_unused_col()
         return split_at_borders(self, log)
 
-    def training_part(self, trained: Tensor) -> HistoryDataset:
-        """The part of the rows whose targets are trained on, as ``trained`` ``[P]`` says of all plays."""
-        rows = self.inter_feat
-        return self.copy(rows[torch.nonzero(trained[rows[self.end_field]]).squeeze(1)])
+    def _build_leaving_out(self, held_out: tuple[bool, bool]) -> list[HistoryDataset]:
+        """Stock's leave-one-out on ranges of plays; a user's first target is not held out.
+
+        Args:
+            held_out: Whether there are validation and test rows.
+        """
+        self._change_feat_format()
+        self._drop_unused_col()
+        ranges, n_parts = self._by_first_target(self.inter_feat.ranges), sum(held_out)
+        n_held_out = (ranges.ends - ranges.first - 1).clamp(max=n_parts)
+        trained_until = ranges.ends - n_held_out
+        parts = [self._part(Ranges.of(ranges.users, ranges.first, trained_until))]
+        for behind in range(n_parts, 0, -1):  # of a user with one such row, it is the last part's
+            rows = torch.nonzero(n_held_out >= behind).squeeze(1)
+            first = ranges.ends[rows] - behind
+            parts.append(self._part(Ranges.of(ranges.users[rows], first, first + 1)))
+        for index, used in enumerate(held_out, 1):
+            if not used:
+                nothing = ranges.users[:0]
+                parts.insert(index, self._part(Ranges.of(nothing, nothing, nothing)))
+        return parts
+
+    def _by_first_target(self, ranges: Ranges) -> Ranges:
+        """Stock's order of users, that of their first rows among the rows in order of time."""
+        times = cast("PlayHistory", self.history).recency[ranges.first].numpy()
+        order = torch.from_numpy(np.argsort(times, kind="stable"))
+        return Ranges.of(ranges.users[order], ranges.first[order], ranges.ends[order])
+
+    def _part(self, ranges: Ranges) -> HistoryDataset:
+        """The part whose rows are some ranges of plays."""
+        suffix, columns = self.config["LIST_SUFFIX"], self._windows.columns
+        plays = {field: columns[field + suffix] for field in self.inter_feat if field + suffix in columns}
+        return self.copy(Rows.of_ranges(ranges, (self.uid_field, self.end_field), plays))
+
+    def training_part(self, trained_until: Tensor) -> HistoryDataset:
+        """The part of the rows whose targets are before a position of each user, ``[n_users]``."""
+        starts = cast("PlayHistory", self.history).starts
+        return self._part(Ranges.of(torch.arange(self.user_num), starts[:-1] + 1, trained_until))
 
     def data_augmentation(self) -> None:
         """Make a row of each play that has a history; differs from stock in that no window is cut."""
@@ -105,19 +156,21 @@ class HistoryDataset(OrderedDataset):
         if log is None:  # files split beforehand have their rows
             return
         self._aug_presets()
-        plays, times = self.inter_feat.interaction, log.times[log.positive]
-        users, items = plays[self.uid_field].numpy(), plays[self.iid_field].numpy()
-        targets = torch.from_numpy(np.flatnonzero(np.diff(users, prepend=-1) == 0))
-        if len(targets) == 0:
+        log = log.positive_part
+        starts, times = torch.tensor(log.starts), column_of(log.times, torch.float64)
+        plays, users = dict(self.inter_feat.interaction), torch.arange(self.user_num)
+        targets = Ranges.of(users, starts[:-1] + 1, starts[1:])
+        if targets.n_rows == 0:
             raise UsageError(
                 f"data set [{self.dataset_name}]: no user has two plays, so there is nothing to predict"
             )
-        self.history = PlayHistory.from_sorted(users, items, times, self.user_num, needs_times(self.config))
+        kept_times = times if needs_times(self.config) else None
+        self.history = PlayHistory(plays[self.iid_field], times, starts, kept_times)
         self._windows = self._window_fields(self.history, plays)
-        rows = {field: column[targets] for field, column in plays.items()}
-        self.inter_feat = Rows({**rows, self.end_field: targets}, self._windows, {self.time_field: times})
+        self.inter_feat = Rows.of_ranges(targets, (self.uid_field, self.end_field), plays, self._windows)
+        self.inter_feat.exact = {self.time_field: log.times}
 
-    def _window_fields(self, history: PlayHistory, plays: dict[str, Tensor]) -> WindowFields:
+    def _window_fields(self, history: PlayHistory, plays: dict[str, Any]) -> WindowFields:
         suffix, fields = self.config["LIST_SUFFIX"], [field for field in plays if field != self.uid_field]
         selected = [field for field in self.config["selected_features"] or () if field in fields]
         served = dict.fromkeys((self.iid_field, *self.config["window_fields"], *selected))
@@ -134,7 +187,8 @@ class HistoryDataset(OrderedDataset):
     def copy(self, new_inter_feat: Any) -> HistoryDataset:
         """Make a data set of other rows; differs from stock in that list fields stay readable."""
         if self.history is not None:
-            new_inter_feat = Rows(new_inter_feat.interaction, self._windows)
+            ranges = getattr(new_inter_feat, "ranges", None)
+            new_inter_feat = Rows(new_inter_feat.interaction, self._windows, ranges=ranges)
         part: HistoryDataset = super().copy(new_inter_feat)
         return part
 
@@ -162,6 +216,10 @@ class HistoryDataset(OrderedDataset):
                 "train_targets: all needs whole histories, which files split beforehand "
                 "(benchmark_filename) do not hold; say --train_targets=next"
             )
+        ranges = self.inter_feat.ranges
+        if ranges is not None:
+            order = torch.argsort(ranges.users)
+            return ranges.users[order], ranges.first[order], ranges.ends[order] - 1
         of_row, ends = self.inter_feat[self.uid_field], self.inter_feat[self.end_field]
         last = torch.full((self.user_num,), -1).scatter_reduce_(0, of_row, ends, "amax")
         first = torch.full((self.user_num,), len(self.history.items)).scatter_reduce_(0, of_row, ends, "amin")
@@ -178,6 +236,10 @@ class HistoryDataset(OrderedDataset):
         """Plays of each item in the training part, ``[n_items]``; a user's first play counts too."""
         if self.training_plays is not None:
             return self.training_plays
+        ranges = getattr(self.inter_feat, "ranges", None)
+        if self.history is not None and ranges is not None:
+            with_first = ranges.first - (ranges.first == self.history.starts[ranges.users] + 1).long()
+            return count_items(self.history.items, with_first, ranges.ends, self.item_num)
         return torch.bincount(self._rows_and_first_plays()[self.iid_field], minlength=self.item_num)
 
     def training_ends(self) -> Tensor:
@@ -189,16 +251,19 @@ class HistoryDataset(OrderedDataset):
         if self.counted_until is not None:
             return self.counted_until
         starts = cast("PlayHistory", self.history).starts[:-1]
-        return starts.scatter_reduce(
-            0, self.inter_feat[self.uid_field], self.inter_feat[self.end_field] + 1, "amax"
+        rows, ranges = self.inter_feat, self.inter_feat.ranges
+        users, ends = (
+            (rows[self.uid_field], rows[self.end_field] + 1)
+            if ranges is None
+            else (ranges.users, ranges.ends)
         )
+        return starts.scatter_reduce(0, users, ends, "amax")
 
     def trained_plays(self) -> Tensor:
         """Which plays of the store may be trained on, ``[P]``."""
-        if self.in_training is not None:
-            return self.in_training
         starts = cast("PlayHistory", self.history).starts
-        sizes = torch.stack([self.training_ends() - starts[:-1], starts[1:] - self.training_ends()], 1)
+        ends = self.training_ends() if self.trained_until is None else self.trained_until
+        sizes = torch.stack([ends - starts[:-1], starts[1:] - ends], 1)
         return torch.tensor([True, False]).repeat(len(sizes)).repeat_interleave(sizes.flatten())
 
     def item_groups(self) -> tuple[Tensor, ...]:
@@ -214,13 +279,13 @@ class HistoryDataset(OrderedDataset):
         rows: Interaction = self.inter_feat
         if self.history is None:
             return rows
-        before = rows[self.end_field] - 1
-        first = before == self.history.starts[rows[self.uid_field]]
-        columns = {self.uid_field: torch.cat([rows[self.uid_field], rows[self.uid_field][first]])}
+        users, before = rows[self.uid_field][:], rows[self.end_field][:] - 1
+        first = before == self.history.starts[users]
+        columns = {self.uid_field: torch.cat([users, users[first]])}
         for field in rows:
             values = self._windows.columns.get(field + self.config["LIST_SUFFIX"])
             if values is not None:
-                columns[field] = torch.cat([rows[field], values[before[first]]])
+                columns[field] = torch.cat([rows[field][:], values[before[first]]])
         return Interaction(columns)
 
     def replace_history(self, history: PlayHistory) -> None:
@@ -255,8 +320,10 @@ class HistoryDataset(OrderedDataset):
 
     def _request_times(self, ends: Tensor) -> Tensor:
         """Moments of lists after all plays: the log's last one, or under leave-one-out each user's."""
-        times = cast("PlayHistory", self.history).timed()
-        return times.max().expand(len(ends)) if self.splits_at_borders else times[ends - 1]
+        history = cast("PlayHistory", self.history)
+        if self.splits_at_borders:
+            return history.timed().max().expand(len(ends))
+        return cast("Tensor", history.times)[ends - 1]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import numpy as np
 
 from recbole_popaware.data.targets import Gains, GradedTargets, choose, grade
 from recbole_popaware.data.temporal_split import VALID, SplitRules, TemporalSplit
-from recbole_popaware.plays.ordered import OrderedPlays
+from recbole_popaware.plays.ordered import OrderedPlays, PlayLog
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,7 @@ class EvaluationRules:
     only_new: bool = False
 
 
-def evaluation_rows(
-    plays: OrderedPlays, split: TemporalSplit, part: int, rules: EvaluationRules
-) -> EvaluationRows:
+def evaluation_rows(log: PlayLog, split: TemporalSplit, part: int, rules: EvaluationRules) -> EvaluationRows:
     """Choose the users of a part, their histories and their targets.
 
     A user needs a positive play before the part's border and a positive target in the part. Under
@@ -55,24 +53,25 @@ def evaluation_rows(
     since the published program counts such a user as a miss.
 
     Args:
-        plays: The log.
+        log: The log.
         split: Where its plays belong.
         part: VALID or TEST.
         rules: What counts.
     """
     border = split.borders.valid if part == VALID else split.borders.test
-    positive = plays.positive
-    past = positive & (plays.times < border - rules.split.gap)
-    candidates = choose(plays.at(split.part == part), rules.targets)
+    begin, past = log.starts[:-1], log.first_since(border - rules.split.gap)
+    candidates = choose(log.between(*(split.valid if part == VALID else split.test)), rules.targets)
     gains = grade(candidates)
-    if rules.only_new:
-        gains = gains.at(~_played(gains, plays.at(past)))
-    gains = gains.at(_counts(gains, candidates, rules))
 
     def count(users: np.ndarray) -> np.ndarray:
         return np.bincount(users, minlength=len(split.kept))
 
-    listed, has_target, n_past = count(plays.users) > 0, count(gains.users) > 0, count(plays.users[past])
+    if rules.only_new:
+        played = log.between(begin, np.where(count(gains.users) > 0, past, begin))
+        gains = gains.at(~_played(gains, played.at(played.positive)))
+    gains = gains.at(_counts(gains, candidates, rules))
+    listed, has_target = log.starts[1:] > begin, count(gains.users) > 0
+    n_past = log.positive_before(past) - log.positive_before(begin)
     drawn = split.validated if part == VALID and rules.split.valid_users is not None else split.kept
     left_out = {
         "not eligible": listed & ~split.kept,
@@ -81,11 +80,11 @@ def evaluation_rows(
         "without a history": drawn & has_target & (n_past == 0),
     }
     users = np.flatnonzero(drawn & has_target & (n_past > 0))
-    ends = np.searchsorted(plays.users[positive], users) + n_past[users]
     n_left_out = {reason: int(who.sum()) for reason, who in left_out.items() if who.any()}
     of_targets = candidates.at(candidates.positive & _played(candidates, gains))
     target_plays = np.asarray(count(of_targets.users)[users], dtype=np.int64)
-    return EvaluationRows(users, ends, GradedTargets.of_users(gains, users), target_plays, n_left_out)
+    of_rows, ends = GradedTargets.of_users(gains, users), log.positive_before(past[users])
+    return EvaluationRows(users, ends, of_rows, target_plays, n_left_out)
 
 
 def _counts(gains: Gains, candidates: OrderedPlays, rules: EvaluationRules) -> np.ndarray:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from recbole_popaware.data.dataset import HistoryDataset
 from recbole_popaware.data.targets import GradedTargets
+from recbole_popaware.plays.columns import Ranges
 
 logger = getLogger(__name__)
 
@@ -29,7 +30,7 @@ class GeneralDataset(HistoryDataset):
         if not self.splits_at_borders:
             parts[0] = self._all_but(parts[1:])
             for part in parts[1:]:
-                part.targets = _single_targets(part.inter_feat[self.iid_field])
+                part.targets = _single_targets(part.inter_feat[self.iid_field][:])
             self.inter_feat = parts[0].inter_feat
         logger.info(
             "%s ranks all items for the users and targets of sequential models%s",
@@ -38,9 +39,10 @@ class GeneralDataset(HistoryDataset):
         )
         return parts
 
-    def training_part(self, trained: Tensor) -> HistoryDataset:
-        """The part of all plays that are trained on, ``[P]``."""
-        return self.copy(self._plays_at(torch.nonzero(trained).squeeze(1)))
+    def training_part(self, trained_until: Tensor) -> HistoryDataset:
+        """The part of all plays before a position of each user, ``[n_users]``."""
+        assert self.history is not None  # noqa: S101  # it is made before rows are split
+        return self._part(Ranges.of(torch.arange(self.user_num), self.history.starts[:-1], trained_until))
 
     def copy(self, new_inter_feat: Any) -> HistoryDataset:
         """Make a data set of other rows, which are plain ones, as stock has them."""
@@ -59,20 +61,12 @@ class GeneralDataset(HistoryDataset):
         return rows
 
     def _all_but(self, parts: list[HistoryDataset]) -> HistoryDataset:
-        assert self.history is not None  # noqa: S101  # it is made before rows are split
-        trained = torch.ones(len(self.history.items), dtype=torch.bool)
-        for part in parts:
-            trained[part.inter_feat[self.end_field]] = False
-        return self.training_part(trained)
-
-    def _plays_at(self, positions: Tensor) -> Interaction:
-        """Plays at some positions ``[R]`` of the store as rows."""
         assert self.history is not None  # noqa: S101  # as above
-        suffix, columns = self.config["LIST_SUFFIX"], self._windows.columns
-        users = torch.searchsorted(self.history.starts, positions, right=True) - 1
-        fields = {field: columns[field + suffix] for field in self.inter_feat if field + suffix in columns}
-        rows = {field: values[positions] for field, values in fields.items()}
-        return Interaction({self.uid_field: users, **rows, self.end_field: positions})
+        until = self.history.starts[1:].clone()
+        for part in parts:
+            rows = part.inter_feat
+            until.scatter_reduce_(0, rows[self.uid_field][:], rows[self.end_field][:], "amin")
+        return self.training_part(until)
 
 
 def _single_targets(items: Tensor) -> GradedTargets:

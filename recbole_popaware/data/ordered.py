@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from recbole_popaware.data.sequential import AtomicDataset
-from recbole_popaware.plays.ordered import OrderedPlays, exact_order
+from recbole_popaware.data.mapped import MappedDataset
+from recbole_popaware.data.protocol import splits_at_borders
+from recbole_popaware.plays.ordered import PlayLog, exact_order
 
 logger = getLogger(__name__)
 
 
-class OrderedDataset(AtomicDataset):
+class OrderedDataset(MappedDataset):
     """A log whose plays keep their exact times and ratings; differs from stock in what follows.
 
     * Plays are ordered by user and time before RecBole rounds times to 128 seconds; plays at the same
@@ -27,7 +28,7 @@ class OrderedDataset(AtomicDataset):
             ``None`` with ``benchmark_filename`` (files split beforehand).
     """
 
-    plays: OrderedPlays | None = None
+    plays: PlayLog | None = None
 
     def __init__(self, config: Any) -> None:
         self.rating_field: str = config["RATING_FIELD"]
@@ -36,7 +37,7 @@ class OrderedDataset(AtomicDataset):
     @property
     def splits_at_borders(self) -> bool:
         """Whether the configuration asks for the global temporal split."""
-        return "GTS" in (self.config["eval_args"]["split"] or ())
+        return splits_at_borders(self.config)
 
     def _filter_by_field_value(self) -> None:
         super()._filter_by_field_value()
@@ -45,11 +46,9 @@ class OrderedDataset(AtomicDataset):
         negative = self.inter_feat[self.rating_field] <= 0
         if not negative.any():
             return
-        fate = "are graded targets only"
+        self._note_negative(negative.sum())
         if not self.splits_at_borders:
-            fate = "are left out, as this split has no graded targets"
             self.inter_feat = self.inter_feat[~negative]
-        logger.info("%d plays with a rating of 0 or less %s", negative.sum(), fate)
 
     def _fill_nan(self) -> None:
         frame, rating = self.inter_feat, self.rating_field
@@ -65,16 +64,17 @@ class OrderedDataset(AtomicDataset):
         """Put the rows in order, before normalising changes times and the signs of ratings."""
         frame = self.inter_feat
         frame = frame.take(exact_order(frame[self.uid_field].to_numpy(), frame[self.time_field].to_numpy()))
-        rated = self.rating_field in frame
         users, items, times = (
             frame[field].to_numpy() for field in (self.uid_field, self.iid_field, self.time_field)
         )
-        ratings = frame[self.rating_field].to_numpy() if rated else np.broadcast_to(1.0, len(frame))
-        self.inter_feat, self.plays = frame, OrderedPlays(users, items, times, ratings)
+        ratings = frame[self.rating_field].to_numpy() if self.rating_field in frame else None
+        starts = np.searchsorted(users, np.arange(self.user_num + 1))
+        self.inter_feat, self.plays = frame, PlayLog(starts, items, times, ratings)
 
     def _change_feat_format(self) -> None:
-        if self.plays is not None and not (positive := self.plays.positive).all():
-            self.inter_feat = self.inter_feat[positive]
+        log = self.plays
+        if log is not None and log.ratings is not None and not log.all_positive and not self.is_mapped:
+            self.inter_feat = self.inter_feat[log.ratings > 0]
         super()._change_feat_format()
 
     def _grouped_index(self, group_by_list: np.ndarray) -> list[np.ndarray]:
@@ -83,15 +83,3 @@ class OrderedDataset(AtomicDataset):
         order = np.argsort(first[group], kind="stable")
         sizes = np.bincount(group)[np.argsort(first)]
         return np.split(order, np.cumsum(sizes)[:-1])
-
-    def _split_index_by_leave_one_out(
-        self, grouped_index: list[np.ndarray], leave_one_num: int
-    ) -> list[np.ndarray]:
-        # Stock's parts as arrays instead of lists of Python numbers, which take ten times the memory.
-        pieces: list[list[np.ndarray]] = [[] for _ in range(leave_one_num + 1)]
-        for index in grouped_index:
-            held_out = min(leave_one_num, len(index) - 1)
-            pieces[0].append(index[: len(index) - held_out])
-            for row in range(-held_out, 0):
-                pieces[row].append(index[[row]])
-        return [np.concatenate([np.empty(0, dtype=np.int64), *part]) for part in pieces]

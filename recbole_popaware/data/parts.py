@@ -12,20 +12,19 @@ from recbole.data.interaction import Interaction
 from recbole_popaware.data.evaluation import EvaluationRules, evaluation_rows
 from recbole_popaware.data.temporal_split import (
     TEST,
-    TRAIN,
     VALID,
     Borders,
-    Plays,
     SplitRules,
     TemporalSplit,
     split_by_time,
 )
-from recbole_popaware.plays.ordered import OrderedPlays
+from recbole_popaware.plays.columns import count_items
+from recbole_popaware.plays.ordered import PlayLog
 
 logger = getLogger(__name__)
 
 
-def split_at_borders(dataset: Any, log: OrderedPlays) -> list[Any]:
+def split_at_borders(dataset: Any, log: PlayLog) -> list[Any]:
     """Split at borders in time: a training part, then two with one row per evaluated user.
 
     Args:
@@ -36,21 +35,18 @@ def split_at_borders(dataset: Any, log: OrderedPlays) -> list[Any]:
         Its training, validation and test part.
     """
     config, rules = dataset.config, _split_rules(dataset.config)
-    positive, names = log.positive, dataset.field2id_token[dataset.uid_field]
-    split = split_by_time(Plays(log.users, log.times, positive), rules, names)
+    split = split_by_time(log, rules, dataset.field2id_token[dataset.uid_field])
     logger.info("GTS: validation from time %s, test from time %s", *split.borders)
 
-    in_training = torch.from_numpy(split.part[positive] == TRAIN)
-    train = dataset.training_part(in_training)
-    popular = in_training
+    history = dataset.history
+    begin = history.starts[:-1]
+    trained_until = begin + torch.from_numpy(split.trained)
+    train = dataset.training_part(trained_until)
+    train.trained_until = train.counted_until = trained_until
     if config["popularity_until"] == "test":
-        before_test = split.kept[log.users] & (log.times < split.borders.test - rules.gap)
-        popular = torch.from_numpy(before_test[positive])
-    history, train.in_training = dataset.history, in_training
-    train.training_plays = torch.bincount(history.items[popular], minlength=dataset.item_num)
-    before = torch.cat([popular.new_zeros(1, dtype=torch.int64), popular.cumsum(0)])[history.starts]
-    train.counted_until = history.starts[:-1] + before.diff()
-    logger.info("GTS training: %d rows of %d plays", len(train.inter_feat), in_training.sum())
+        train.counted_until = begin + torch.from_numpy(split.known)
+    train.training_plays = count_items(history.items, begin, train.counted_until, dataset.item_num)
+    logger.info("GTS training: %d rows of %d plays", len(train.inter_feat), split.trained.sum())
 
     of_targets = EvaluationRules(rules, config["targets"], bool(config["mask_history"]))
     return [train, *(_evaluation_part(dataset, log, split, part, of_targets) for part in (VALID, TEST))]
@@ -72,7 +68,7 @@ def _split_rules(config: Any) -> SplitRules:
 
 
 def _evaluation_part(
-    dataset: Any, log: OrderedPlays, split: TemporalSplit, part: int, rules: EvaluationRules
+    dataset: Any, log: PlayLog, split: TemporalSplit, part: int, rules: EvaluationRules
 ) -> Any:
     chosen = evaluation_rows(log, split, part, rules)
     logger.info(

@@ -7,7 +7,26 @@ from typing import Any
 
 from recbole.utils import ModelType
 
+LEAVE_OUT = {
+    "valid_and_test": (True, True),
+    "valid_only": (True, False),
+    "test_only": (False, True),
+}
+"""Ways of leave-one-out: whether there are validation and test rows."""
+
 GENERAL_TYPES = (ModelType.GENERAL, ModelType.TRADITIONAL)
+
+
+def splits_at_borders(settings: Any) -> bool:
+    """Whether the global temporal split is asked for."""
+    return "GTS" in (settings["eval_args"]["split"] or ())
+
+
+def leaves_out(settings: Any) -> str | None:
+    """How leave-one-out splits, if each user's last plays in time are left out; ``None``: it does not."""
+    args = settings["eval_args"]
+    how = args["split"].get("LS") if isinstance(args["split"], Mapping) else None
+    return how if args["order"] == "TO" and how in LEAVE_OUT else None
 
 
 def ranks_later_plays(settings: Any) -> bool:

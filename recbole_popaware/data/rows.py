@@ -1,4 +1,7 @@
-"""Rows of samples whose windows are cut when they are read, never kept."""
+"""Rows of samples that are read on demand: ranges of plays, and the windows before them.
+
+``docs/glossary.md`` lists the shape letters.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import torch
 from recbole.data.interaction import Interaction
 from torch import Tensor
 
+from recbole_popaware.plays.columns import LazyColumn, RangeColumn, Ranges, RangeUsers
 from recbole_popaware.plays.history import PlayHistory
 
 
@@ -33,7 +37,7 @@ class WindowFields(NamedTuple):
     """
 
     history: PlayHistory
-    columns: dict[str, Tensor]
+    columns: dict[str, Tensor | LazyColumn]
     length: int
     names: FieldNames
     served: list[str]
@@ -65,95 +69,84 @@ class WindowFields(NamedTuple):
         return windows
 
 
-class WindowColumn:
-    """A field of all rows that is cut when it is asked for; otherwise it behaves as the tensor of all rows.
-
-    Single rows and slices of them are cut alone, without the others.
-    """
+class WindowColumn(LazyColumn):
+    """A field about histories; single rows and slices of them are cut alone, without the others."""
 
     def __init__(self, rows: Rows, field: str) -> None:
         self.rows, self.field = rows, field
 
-    def tensor(self) -> Tensor:
-        """The windows of all rows, ``[R, L, ...]``, or their lengths ``[R]``."""
-        return self._cut(slice(None))
-
-    def __getitem__(self, index: Any) -> Any:
-        if not isinstance(index, tuple):
-            return self._cut(index)
-        row, rest = index[0], index[1:]
-        if isinstance(row, int):
-            return self._cut(row)[rest]
-        if isinstance(row, slice):
-            of_windows = (slice(None), *rest)
-            return self._cut(row)[of_windows]
-        return self.tensor()[index]
-
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __eq__(self, other: object) -> Any:
-        return self.tensor() == other
-
-    def __ne__(self, other: object) -> Any:
-        return self.tensor() != other
-
-    __hash__ = object.__hash__
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # asked by copy and pickle before there are rows
-            raise AttributeError(name)
-        return getattr(self.tensor(), name)
-
-    @classmethod
-    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Give torch's functions, such as ``torch.cat``, the tensor of all rows."""
-        return func(*_as_tensors(args), **{k: _as_tensors(value) for k, value in (kwargs or {}).items()})
-
     def _cut(self, index: Any) -> Any:
         windows = self.rows.windows
+        assert windows is not None  # noqa: S101  # whoever made this column saw them
         wanted = {name: self.rows[name][index] for name in (windows.names.user, windows.names.end)}
         return windows.cut(wanted, [self.field])[self.field]
 
 
-def _as_tensors(value: Any) -> Any:
-    if isinstance(value, WindowColumn):
-        return value.tensor()
-    return type(value)(map(_as_tensors, value)) if isinstance(value, (list, tuple)) else value
-
-
 class Rows(Interaction):
-    """Differs from stock in that fields about histories are not kept but read as :class:`WindowColumn`.
+    """Differs from stock in that columns may be lazy, and fields about histories are :class:`WindowColumn`.
 
     Slices of rows are plain Interactions, without those fields.
 
     Args:
         columns: ``[R]`` values of each field.
-        windows: How to cut the fields about histories.
+        windows: How to cut the fields about histories; ``None``: there are none.
         exact: ``[P]`` exact values of every play, by field, of fields that RecBole rounds: rows are sorted by
             these. Whoever splits the rows need not pass them on.
+        ranges: What the rows are, if they are ranges of plays.
     """
 
     def __init__(
-        self, columns: dict[str, Tensor], windows: WindowFields, exact: dict[str, np.ndarray] | None = None
+        self,
+        columns: dict[str, Any],
+        windows: WindowFields | None = None,
+        exact: dict[str, np.ndarray] | None = None,
+        ranges: Ranges | None = None,
     ) -> None:
-        super().__init__(columns)
-        self.windows, self.exact = windows, exact or {}
+        self.interaction = dict(columns)
+        self.length = len(next(iter(columns.values()))) if columns else 0
+        self.windows, self.exact, self.ranges = windows, exact or {}, ranges
+
+    @classmethod
+    def of_ranges(
+        cls,
+        ranges: Ranges,
+        names: tuple[str, str],
+        plays: dict[str, Any],
+        windows: WindowFields | None = None,
+    ) -> Rows:
+        """Rows that are ranges of plays.
+
+        Args:
+            ranges: The rows.
+            names: What the fields of the user and of the position are called.
+            plays: ``[P]`` values of every play, by field.
+            windows: As above.
+        """
+        fields = {field: RangeColumn(ranges, values) for field, values in plays.items() if field not in names}
+        columns = {names[0]: RangeUsers(ranges), **fields, names[1]: RangeColumn(ranges)}
+        return cls(columns, windows, ranges=ranges)
 
     def __contains__(self, field: object) -> bool:
-        return field in self.interaction or self.windows.can_cut(str(field))
+        return field in self.interaction or (self.windows is not None and self.windows.can_cut(str(field)))
 
     def sort(self, by: str | list[str], ascending: bool | list[bool] = True) -> None:
         """Sort the rows in place; differs from stock in the order by exact values, where they are known."""
-        if isinstance(by, str) and by in self.exact and ascending is True:
+        if self.windows is not None and isinstance(by, str) and by in self.exact and ascending is True:
             values = self.exact[by][self[self.windows.names.end].numpy()]
             self._reindex(torch.from_numpy(np.argsort(values, kind="stable")))
         else:
             super().sort(by, ascending)
 
+    def _reindex(self, index: Any) -> None:
+        super()._reindex(index)
+        self.ranges = None
+
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, str):
-            cut = index not in self.interaction and self.windows.can_cut(index)
+            cut = index not in self.interaction and index in self
             return WindowColumn(self, index) if cut else super().__getitem__(index)
         if isinstance(index, (list, range, np.ndarray)):  # stock makes a tensor of it once for each column
             index = torch.from_numpy(np.asarray(index, dtype=None if len(index) else np.int64))

@@ -12,6 +12,19 @@ from recbole_popaware.errors import UsageError
 logger = getLogger(__name__)
 
 
+def check_size(name: str, n: int, what: str, kept: int, loaded: int) -> None:
+    """Check that ``kept`` of ``loaded`` rows are of two users, or two items.
+
+    Raises:
+        UsageError: If they are of fewer.
+    """
+    if n < 2:
+        raise UsageError(
+            f"data set [{name}] has {n} {what} in {kept} rows "
+            f"({loaded} before filtering); at least 2 are needed"
+        )
+
+
 class AtomicDataset(AtomicFiles, SequentialDataset):
     """RecBole's sequential data set, read by :class:`AtomicFiles`; differs from stock in what it refuses.
 
@@ -22,12 +35,7 @@ class AtomicDataset(AtomicFiles, SequentialDataset):
     def _check_filtered(self, loaded: int) -> None:
         kept = len(self.inter_feat)
         for field, what in ((self.uid_field, "users"), (self.iid_field, "items")):
-            n = self.inter_feat[field].nunique()
-            if n < 2:
-                raise UsageError(
-                    f"data set [{self.dataset_name}] has {n} {what} in {kept} rows "
-                    f"({loaded} before filtering); at least 2 are needed"
-                )
+            check_size(self.dataset_name, self.inter_feat[field].nunique(), what, kept, loaded)
 
     def _benchmark_presets(self) -> None:
         self._check_lists(self.iid_field + self.config["LIST_SUFFIX"])

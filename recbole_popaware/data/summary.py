@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
+import torch
+from torch import Tensor
 
 
-def summarize(users: np.ndarray, items: np.ndarray) -> dict[str, Any]:
+def summarize(per_user: Tensor, per_item: Tensor) -> dict[str, Any]:
     """Count plays in the words of RecBole's log.
 
     Differs from stock in that neither the padding nor an item that is never played counts. The sparsity is
     1 - plays / (users x items), as in ``NAME.stats.json``; where plays repeat it may lie below 0.
 
     Args:
-        users: ``[P]`` number of each play's user, P >= 1.
-        items: ``[P]`` number of its item.
+        per_user: ``[n_users]`` plays of each user, one at least in all.
+        per_item: ``[n_items]`` plays of each item.
     """
-    n_users, n_items = (int(np.count_nonzero(np.bincount(numbers))) for numbers in (users, items))
+    n_users, n_items = (int(torch.count_nonzero(plays)) for plays in (per_user, per_item))
+    n_plays = int(per_user.sum())
     return {
         "The number of users": n_users,
-        "Average actions of users": len(users) / n_users,
+        "Average actions of users": n_plays / n_users,
         "The number of items": n_items,
-        "Average actions of items": len(items) / n_items,
-        "The number of inters": len(users),
-        "The sparsity of the dataset": f"{100 * (1 - len(users) / (n_users * n_items)):.4f}%",
+        "Average actions of items": n_plays / n_items,
+        "The number of inters": n_plays,
+        "The sparsity of the dataset": f"{100 * (1 - n_plays / (n_users * n_items)):.4f}%",
     }

@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-TRAIN, VALID, TEST, LEFT_OUT = 0, 1, 2, 3
+from recbole_popaware.plays.ordered import PlayLog
+
+VALID, TEST = 1, 2
 
 KEPT_USERS = ("any", "eligible", "trained")
 TRAIN_UNTIL = ("valid", "test")
@@ -55,35 +57,26 @@ class SplitRules:
     hold_out_last: bool = False
 
 
-class Plays(NamedTuple):
-    """A log, in any order.
-
-    Attributes:
-        users: ``[P]`` number of each play's user, below ``n_users``.
-        times: ``[P]`` time of each play.
-        positive: ``[P]`` whether its rating is above 0.
-    """
-
-    users: np.ndarray
-    times: np.ndarray
-    positive: np.ndarray
-
-
 class TemporalSplit(NamedTuple):
-    """A log that is split.
+    """A log that is split; users who are not kept have no plays in any part.
 
     Attributes:
         borders: The two borders.
-        part: ``[P]`` TRAIN, VALID or TEST, or LEFT_OUT for every play of a user who is not kept, and for
-            those held out or in a gap.
         kept: ``[n_users]`` who is kept.
         validated: ``[n_users]`` whose plays between the borders may be validation targets.
+        trained: ``[n_users]`` how many of the user's positive plays are trained on: the first ones.
+        known: ``[n_users]`` how many of them are before the test border, and before the gap there.
+        valid: ``[n_users]`` position of each user's first play in the validation part, and behind the last.
+        test: The same of the test part.
     """
 
     borders: Borders
-    part: np.ndarray
     kept: np.ndarray
     validated: np.ndarray
+    trained: np.ndarray
+    known: np.ndarray
+    valid: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
 
 
 def find_borders(times: np.ndarray, shares: tuple[float, float, float]) -> Borders:
@@ -98,59 +91,61 @@ def find_borders(times: np.ndarray, shares: tuple[float, float, float]) -> Borde
         shares: Of training, validation and test; not negative, and they sum to 1.
     """
     train, valid, test = (Fraction(share).limit_denominator(1_000_000) for share in shares)
-    times = np.sort(times)
     test_border = _time_at(times, (train + valid) / (train + valid + test), math.inf)
-    times = times[: np.searchsorted(times, test_border)]
+    times = times[times < test_border]
     return Borders(_time_at(times, train / (train + valid), test_border), test_border)
 
 
-def split_by_time(plays: Plays, rules: SplitRules, names: np.ndarray) -> TemporalSplit:
+def split_by_time(log: PlayLog, rules: SplitRules, names: np.ndarray) -> TemporalSplit:
     """Put every play into one part at most.
 
     Args:
-        plays: The log, P >= 1.
+        log: All plays, P >= 1.
         rules: The protocol.
         names: ``[n_users]`` names of the users; validation users are drawn from those in sorted order.
     """
-    borders = rules.borders or find_borders(plays.times, rules.shares)
-    early, late = plays.times < borders.valid - rules.gap, plays.times >= borders.test
-    before_test = plays.times < borders.test - rules.gap
-    middle = (plays.times >= borders.valid) & before_test
+    borders = rules.borders or find_borders(log.times, rules.shares)
+    begin, end = log.starts[:-1], log.starts[1:]
+    before_valid, since_valid, before_test, since_test = (
+        log.first_since(time)
+        for time in (borders.valid - rules.gap, borders.valid, borders.test - rules.gap, borders.test)
+    )
 
-    def positives(period: np.ndarray) -> np.ndarray:
-        return np.bincount(plays.users[plays.positive & period], minlength=len(names))
+    def positives(first: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        return log.positive_before(ends) - log.positive_before(first)
 
-    before_valid = positives(early)
-    kept = np.bincount(plays.users, minlength=len(names)) > 0
+    early, late = positives(begin, before_valid), positives(since_test, end)
+    kept = end > begin
     if rules.kept_users == "eligible":
-        kept = validated = (positives(late) > 0) & (before_valid > 1)
+        kept = validated = (late > 0) & (early > 1)
     else:
-        validated = (before_valid > 0) & (positives(middle) > 0)
+        validated = (early > 0) & (positives(since_valid, np.maximum(since_valid, before_test)) > 0)
     if rules.valid_users is not None:
         validated = _draw(validated, rules.valid_users, names)
 
-    part = np.select([late, early, middle], [TEST, TRAIN, VALID], LEFT_OUT).astype(np.int8)
+    known, trained, valid_end = positives(begin, before_test), early, before_test
     if rules.train_until == "test":
-        part[before_test & ~validated[plays.users]] = TRAIN
+        trained = np.where(validated, early, known)
+        valid_end = np.where(validated, before_test, since_valid)
     if rules.kept_users == "trained":
-        kept = positives(part == TRAIN) > 0
+        kept = trained > 0
     if rules.hold_out_last:
-        part[_last_rows(plays, early & plays.positive & validated[plays.users])] = LEFT_OUT
-    part[~kept[plays.users]] = LEFT_OUT
-    return TemporalSplit(borders, part, kept, validated)
+        trained = trained - (validated & (early > 0))
+    return TemporalSplit(
+        borders,
+        kept,
+        validated,
+        np.where(kept, trained, 0),
+        np.where(kept, known, 0),
+        (since_valid, np.where(kept, np.maximum(since_valid, valid_end), since_valid)),
+        (since_test, np.where(kept, end, since_test)),
+    )
 
 
 def _time_at(times: np.ndarray, share: Fraction, otherwise: float) -> float:
+    """Time of the play that a share of all plays precede."""
     row = math.floor(share * len(times))
-    return float(times[row]) if row < len(times) else otherwise
-
-
-def _last_rows(plays: Plays, chosen: np.ndarray) -> np.ndarray:
-    """Row of each user's last play among the chosen ones; of several at one time the last row."""
-    rows = np.flatnonzero(chosen)
-    rows = rows[np.lexsort((rows, plays.times[rows], plays.users[rows]))]
-    last: np.ndarray = rows[np.diff(plays.users[rows], append=-1) != 0]
-    return last
+    return float(np.partition(times, row)[row]) if row < len(times) else otherwise
 
 
 def _draw(candidates: np.ndarray, size: int, names: np.ndarray) -> np.ndarray:

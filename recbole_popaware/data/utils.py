@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import recbole.data.dataset
+from recbole.data.dataloader import TrainDataLoader
 from recbole.data.utils import create_samplers, get_dataloader
 from recbole.sampler import KGSampler
 from recbole.utils import ModelType
@@ -19,6 +20,7 @@ from recbole_popaware.data.dataloader import (
 )
 from recbole_popaware.data.dataset import HistoryDataset
 from recbole_popaware.data.general import GeneralDataset
+from recbole_popaware.data.indices import LeanTrainDataLoader
 from recbole_popaware.data.kinds import check_labels, reading_class, stock_class
 from recbole_popaware.data.protocol import GENERAL_TYPES, ranks_later_plays
 from recbole_popaware.errors import UsageError
@@ -88,6 +90,8 @@ def data_preparation(config: Any, dataset: Any) -> tuple[Any, Any, Any]:
     samplers = create_samplers(config, dataset, parts[:1] * 3 if general else parts)
     kinds: list[Any] = [get_dataloader(config, phase) for phase in ("train", "valid", "test")]
     more: list[Any] = []
+    if kinds[0] is TrainDataLoader:
+        kinds[0] = LeanTrainDataLoader
     if config["train_targets"] == "all":
         replays = config["popularity_head"] == "replay"
         kinds[0] = MixedTrainDataLoader if replays else TiledTrainDataLoader

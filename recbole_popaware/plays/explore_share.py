@@ -10,9 +10,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from recbole_popaware.plays.columns import blocks
 from recbole_popaware.plays.history import PlayHistory
 
 HALF_LIFE = 50  # plays after which a play counts half
+_MOST_ITEMS = 1 << 31  # in a catalogue, so that keys of an item and a user fit into 64 bits
 PRIOR_PLAYS = 10  # a user's own plays weigh as much as everybody's share once there are so many
 
 
@@ -35,10 +37,12 @@ class ExploreShares(NamedTuple):
     @classmethod
     def of(cls, history: PlayHistory, everybody: float) -> ExploreShares:
         """Find the new plays of a store, given everybody's share."""
-        n_items = 1 + int(history.items.max()) if len(history.items) else 1
-        counts = history.counts(torch.arange(len(history.starts) - 1), history.starts[1:], n_items)
         new = torch.zeros(len(history.items), dtype=torch.bool)
-        return cls(history, new.index_fill_(0, counts.oldest, True), everybody)
+        users, sizes = torch.arange(len(history.starts) - 1), history.starts.diff()
+        for some in torch.split(users, blocks(sizes)):
+            counts = history.counts(some, history.starts[some + 1], _MOST_ITEMS)
+            new.index_fill_(0, counts.oldest, True)
+        return cls(history, new, everybody)
 
     @classmethod
     def of_everybody(cls, history: PlayHistory, ends: Tensor | None = None) -> ExploreShares:
@@ -64,6 +68,15 @@ class ExploreShares(NamedTuple):
 
     def _faded(self, users: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
         """New plays and all plays of each history, ``[B]`` each, older ones counting less."""
+        some = blocks(ends - self.history.starts[users])
+        parts = [
+            self._faded_at_once(*both) for both in zip(torch.split(users, some), torch.split(ends, some))
+        ]
+        new, plays = zip(*parts) if parts else ((), ())
+        nothing = torch.zeros(0)
+        return torch.cat([nothing, *new]), torch.cat([nothing, *plays])
+
+    def _faded_at_once(self, users: Tensor, ends: Tensor) -> tuple[Tensor, Tensor]:
         rows, positions = self.history.before(users, ends)
         weights = torch.exp2((positions + 1 - ends[rows]) / HALF_LIFE)
         nothing = torch.zeros(len(users))

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from recbole_popaware.plays.columns import LazyColumn
 from recbole_popaware.plays.counts import ItemCounts
 from recbole_popaware.plays.ragged import ranges
 
@@ -20,18 +21,22 @@ class PlayHistory(NamedTuple):
 
     Attributes:
         items: ``[P]`` item of each play.
-        recency: ``[P]`` rank of the play's time among its user's times, from 0; equal times, equal rank.
+        recency: ``[P]`` time of each play, which says what of a user's plays came later than what.
         starts: ``[n_users + 1]`` offset of each user's first play; user u has ``starts[u]:starts[u + 1]``.
         times: ``[P]`` time of each play in seconds, where a model asks for it (``pps_age: hours``).
+
+    Columns of plays may lie in a file; all that is read of them is tensors.
     """
 
-    items: Tensor
-    recency: Tensor
+    items: Tensor | LazyColumn
+    recency: Tensor | LazyColumn
     starts: Tensor
-    times: Tensor | None = None
+    times: Tensor | LazyColumn | None = None
 
     def to(self, device: torch.device) -> PlayHistory:
         """The same store on another device."""
+        if device.type == "cpu" and self.starts.device.type == "cpu":
+            return self
         times = None if self.times is None else self.times.to(device)
         return PlayHistory(self.items.to(device), self.recency.to(device), self.starts.to(device), times)
 
@@ -41,15 +46,12 @@ class PlayHistory(NamedTuple):
     ) -> PlayHistory:
         """Build the store from arrays ``[P]`` that are sorted by user and then by time."""
         starts = np.searchsorted(users, np.arange(n_users + 1))
-        new_user = np.diff(users, prepend=-1) != 0
-        later = (np.diff(times, prepend=times[:1]) != 0) & ~new_user
-        recency = np.cumsum(later)
-        recency -= recency[starts[users]]
+        moments = torch.from_numpy(times.astype(np.float64))
         return cls(
             torch.from_numpy(np.asarray(items, dtype=np.int64)),
-            torch.from_numpy(recency.astype(np.int64, copy=False)),
+            moments,
             torch.from_numpy(starts.astype(np.int64, copy=False)),
-            torch.from_numpy(times.astype(np.float64)) if keep_times else None,
+            moments if keep_times else None,
         )
 
     def before(self, users: Tensor, ends: Tensor, length: int | None = None) -> tuple[Tensor, Tensor]:
@@ -77,7 +79,7 @@ class PlayHistory(NamedTuple):
         """
         if self.times is None:
             raise ValueError("the times of plays are needed, but the store keeps none")
-        return self.times
+        return cast("Tensor", self.times)  # a lazy column is read alike
 
     def window(self, users: Tensor, ends: Tensor, length: int) -> tuple[Tensor, Tensor]:
         """Find the newest plays of each row's history, in rows of equal length.

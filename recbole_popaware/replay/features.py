@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -72,7 +72,7 @@ def features_at(
         faded_count(records, *fade).log(),
         plays / (plays + _PRIOR_PLAYS),
         record_features(records, store.timed(), together.counts),
-        order_features(records, store.items),
+        order_features(records, cast("Tensor", store.items)),
         (own + _SMOOTHING).log(),
         sums,
     )

@@ -115,7 +115,7 @@ def test_rows_go_by_exact_time_where_stock_rounds_it(tmp_path):
 @pytest.mark.parametrize("split", [{"LS": "valid_and_test"}, {"GTS": [0.6, 0.2, 0.2]}])
 def test_nothing_of_the_log_is_kept_beside_the_history_once_it_is_split(tmp_path, split):
     dataset = load(tmp_path, plays_without_ties(), eval_args={"split": split, "order": "TO"})
-    assert len(dataset.plays.users) == len(dataset.inter_feat)
+    assert len(dataset.plays.items) == len(dataset.inter_feat)
     for part in (*dataset.build(), dataset):
         assert part.plays is None
         assert not part.inter_feat.exact

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
+import torch
 from helpers import build, write_atomic
 
 import recbole_popaware
@@ -15,8 +15,8 @@ DEMO = Path(recbole_popaware.__file__).parent / "dataset_example" / "demo" / "de
 
 
 def test_neither_padding_nor_unplayed_items_count():
-    users, items = np.array([1, 1, 1, 2]), np.array([1, 1, 4, 2])
-    facts = summarize(users, items)
+    users, items = torch.tensor([1, 1, 1, 2]), torch.tensor([1, 1, 4, 2])
+    facts = summarize(torch.bincount(users), torch.bincount(items))
     assert list(facts.values()) == [2, 2.0, 3, 4 / 3, 4, f"{100 * (1 - 4 / 6):.4f}%"]
 
 

@@ -4,17 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from parts_of_plays import LEFT_OUT, TRAIN, split_plays
 
-from recbole_popaware.data.temporal_split import (
-    LEFT_OUT,
-    TEST,
-    TRAIN,
-    VALID,
-    Plays,
-    SplitRules,
-    find_borders,
-    split_by_time,
-)
+from recbole_popaware.data.temporal_split import TEST, VALID, SplitRules, find_borders
 
 PAPER = SplitRules((0.81, 0.09, 0.1), kept_users="eligible", train_until="test", valid_users=8)
 
@@ -30,7 +22,7 @@ LOGS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 12), st.booleans()),
 
 def plays_of(log):
     users, times, positive = (np.array(column) for column in zip(*log))
-    return Plays(users, times.astype(float), positive)
+    return users, times.astype(float), positive
 
 
 def names(n):
@@ -63,11 +55,12 @@ def test_agrees_with_the_published_program(golden):
     users, _, times, ratings = (np.array(column) for column in zip(*golden["events"]))
     tokens, codes = np.unique(users, return_inverse=True)
     expected = golden["global_temporal_split"]
-    split = split_by_time(Plays(codes, times, ratings > 0), PAPER, tokens)
+    split, part = split_plays(codes, times, ratings > 0, PAPER, tokens)
     assert split.borders == (expected["valid_border"], expected["test_border"])
     assert sorted(tokens[split.kept]) == expected["eligible_users"]
-    assert np.flatnonzero(split.part == TEST).tolist() == expected["test_rows"]
-    assert np.flatnonzero((split.part == TRAIN) | (split.part == VALID)).tolist() == expected["train_rows"]
+    assert np.flatnonzero(part == TEST).tolist() == expected["test_rows"]
+    early = np.flatnonzero((ratings > 0) & ((part == TRAIN) | (part == VALID))).tolist()
+    assert early == [row for row in expected["train_rows"] if ratings[row] > 0]
 
 
 def test_validation_users_are_drawn_from_the_sorted_names(golden):
@@ -77,12 +70,12 @@ def test_validation_users_are_drawn_from_the_sorted_names(golden):
     for tokens in (np.unique(users), np.unique(users)[::-1]):  # whatever the numbers of the users
         number = {token: code for code, token in enumerate(tokens)}
         codes = np.array([number[user] for user in users])
-        split = split_by_time(Plays(codes, times, ratings > 0), PAPER, tokens)
+        split, part = split_plays(codes, times, ratings > 0, PAPER, tokens)
         assert set(tokens[split.validated]) == set(drawn)
         in_between = (times >= split.borders.valid) & (times < split.borders.test)
-        kept = np.isin(users, eligible)
-        assert set(users[split.part == VALID]) <= set(drawn)
-        assert set(split.part[in_between & kept & ~np.isin(users, drawn)]) == {TRAIN}
+        trained = np.isin(users, eligible) & ~np.isin(users, drawn) & (ratings > 0)
+        assert set(users[part == VALID]) <= set(drawn)
+        assert set(part[in_between & trained]) == {TRAIN}
 
 
 @pytest.mark.parametrize(
@@ -107,23 +100,21 @@ def test_borders_made_by_hand(times, shares, borders):
 
 @given(log=LOGS, rules=RULES)
 def test_every_play_is_in_exactly_one_part_and_on_its_side_of_the_border(log, rules):
-    plays = plays_of(log)
-    split = split_by_time(plays, rules, names(5))
-    assert set(split.part) <= {TRAIN, VALID, TEST, LEFT_OUT}
-    times, (valid, test) = plays.times, split.borders
-    assert (times[split.part == TRAIN] < (valid if rules.train_until == "valid" else test)).all()
-    assert ((times >= valid) & (times < test))[split.part == VALID].all()
-    assert (times[split.part == TEST] >= test).all()
+    users, times, positive = plays_of(log)
+    split, part = split_plays(users, times, positive, rules, names(5))
+    valid, test = split.borders
+    assert (times[part == TRAIN] < (valid if rules.train_until == "valid" else test)).all()
+    assert ((times >= valid) & (times < test))[part == VALID].all()
+    assert (times[part == TEST] >= test).all()
     for user in range(5):
-        own = plays.users == user
-        latest = times[own & (split.part == TRAIN)].max(initial=-1)
-        assert (times[own & ((split.part == VALID) | (split.part == TEST))] > latest).all()
+        own = users == user
+        latest = times[own & (part == TRAIN)].max(initial=-1)
+        assert (times[own & ((part == VALID) | (part == TEST))] > latest).all()
 
 
 @given(log=LOGS, rules=RULES)
 def test_agrees_with_loops_and_dictionaries(log, rules):
-    plays = plays_of(log)
-    split = split_by_time(plays, rules, names(5))
+    split, parts = split_plays(*plays_of(log), rules, names(5))
     borders, kept, candidates = oracle(log, rules)
     assert split.borders == borders
     assert set(np.flatnonzero(split.kept)) == kept
@@ -133,13 +124,13 @@ def test_agrees_with_loops_and_dictionaries(log, rules):
     else:
         assert validated <= candidates
         assert len(validated) == min(rules.valid_users, len(candidates))
-    for (user, time, _), part in zip(log, split.part):
+    for (user, time, positive), part in zip(log, parts):
         if user not in kept:
             expected = LEFT_OUT
         elif time >= borders[1]:
             expected = TEST
         elif time < borders[0] or (rules.train_until == "test" and user not in validated):
-            expected = TRAIN
+            expected = TRAIN if positive else LEFT_OUT
         else:
             expected = VALID
         assert part == expected
@@ -149,8 +140,8 @@ def test_agrees_with_loops_and_dictionaries(log, rules):
 def test_the_order_of_the_log_does_not_matter(log, rules, data):
     order = np.array(data.draw(st.permutations(range(len(log)))))
     plays = plays_of(log)
-    split = split_by_time(plays, rules, names(5))
-    moved = split_by_time(Plays(*(column[order] for column in plays)), rules, names(5))
+    split, part = split_plays(*plays, rules, names(5))
+    moved, part_of_moved = split_plays(*(column[order] for column in plays), rules, names(5))
     assert moved.borders == split.borders
-    assert np.array_equal(moved.part, split.part[order])
+    assert np.array_equal(part_of_moved, part[order])
     assert np.array_equal(moved.validated, split.validated)

@@ -17,7 +17,11 @@ def convert(source: str, path: Path, *arguments: object) -> "dict[str, str]":
     """Convert and return the files by suffix."""
     out = path.parent / "out"
     assert main([source, str(path), str(out), "--name", "x", "--overwrite", *map(str, arguments)]) == 0
-    return {file.suffix: file.read_text(encoding="utf-8") for file in (out / "x").iterdir()}
+    return {
+        file.suffix: file.read_text(encoding="utf-8")
+        for file in (out / "x").iterdir()
+        if file.suffix != ".arrow"
+    }
 
 
 def rows(text: str) -> "list[list[str]]":

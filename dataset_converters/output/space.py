@@ -1,0 +1,50 @@
+"""Room on the disk: what a large log will take is said, and checked, before it is written."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from dataset_converters.common.errors import ConversionError
+
+LARGE = 10_000_000
+"""Plays from which on the user is told what is to come."""
+
+_BINARY = (
+    18  # bytes a play: 9 in the file, of an item, a time and a rating, and 9 in columns on the way there
+)
+_TEXT = 17  # at least: ids of one character, a time of ten and a rating of one, and what separates them
+
+
+def check_room(out: Path, plays: int, binary_only: bool) -> None:
+    """Check that the disk can take a log, as far as that is known beforehand.
+
+    Args:
+        out: The folder of data sets.
+        plays: How many are to be written.
+        binary_only: Whether the text is left out.
+
+    Raises:
+        ConversionError: There is certainly too little room.
+    """
+    needed, left = plays * (_BINARY + (0 if binary_only else _TEXT)), shutil.disk_usage(out).free
+    if needed > left:
+        hint = "" if binary_only else ", or give --binary-only, which takes half of that"
+        raise ConversionError(
+            f"not enough room on the disk of {out}: {plays:,} plays take at least {_size(needed)}, and "
+            f"{_size(left)} are left; make room{hint}"
+        )
+    if plays >= LARGE:
+        say(f"writing {plays:,} plays: at least {_size(needed)} of {_size(left)} left on the disk")
+
+
+def say(line: str) -> None:
+    """Print a line on standard error, above any bar of progress."""
+    tqdm.write(line, file=sys.stderr)
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
