@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from recbole.utils import InputType
@@ -31,11 +31,15 @@ class PopularityAware(HeadCarrier):
       (:mod:`~.replay_head`): training minimises the network's loss alone, on plays up to a border, and in
       batches of their own the loss of the replay head on plays after it, which does not reach the network.
 
+    A model that reads windows of any length alike, the oldest play at position 0, says so by
+    ``reads_any_length``: windows of a batch are then made no longer than its longest.
+
     It takes any model whose ``forward(windows, lengths)`` gives hidden states that are scored by products
     with ``item_embedding`` (and ``output_bias``, if there is one).
     """
 
     input_type = InputType.POINTWISE  # RecBole need not draw negatives
+    reads_any_length: ClassVar[bool] = False
 
     def __init__(self, config: Any, dataset: Any) -> None:
         with _stock_loss(config):
@@ -92,11 +96,11 @@ class PopularityAware(HeadCarrier):
             return scores
         return self.popularity_head.add_to_(scores, *self._at_ends(interaction))
 
-    def network_scores(self, interaction: Any) -> Tensor:
-        """Scores of all items without the head's, ``[B, n_items]``."""
+    def network_scores(self, interaction: Any, out: Tensor | None = None) -> Tensor:
+        """Scores of all items without the head's, ``[B, n_items]``; written to ``out``, if they can be."""
         if self.replay is not None:
             return self.replay.terms(interaction, self._view(interaction))["network"]
-        return self.network_scorer().catalogue(self.last_hidden(interaction))
+        return self.network_scorer().catalogue(self.last_hidden(interaction), out)
 
     def popularity_scores(self, interaction: Any) -> Tensor | None:
         """The head's scores of all items, ``[B, n_items]``; ``None`` where it is switched off."""

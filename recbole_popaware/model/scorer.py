@@ -25,11 +25,16 @@ class NetworkScorer(NamedTuple):
     bias: Tensor | None = None
     factors: tuple[Tensor, ...] = ()
 
-    def catalogue(self, hidden: Tensor) -> Tensor:
-        """Scores of all items ``[T, n_items]``, in float32 also where autocast halves the product."""
-        scores = self._weighted(hidden) @ self.table.T
+    def catalogue(self, hidden: Tensor, out: Tensor | None = None) -> Tensor:
+        """Scores of all items ``[T, n_items]``, in float32 also where autocast halves the product.
+
+        Args:
+            hidden: ``[T, H]``.
+            out: ``[T, n_items]`` a tensor to write them to, where no gradient is needed.
+        """
+        scores = torch.mm(self._weighted(hidden), self.table.T, out=out)
         if self.bias is not None:
-            scores = scores + self._weighted(self.bias)
+            scores = torch.add(scores, self._weighted(self.bias), out=out)
         return scores if scores.dtype == torch.float64 else scores.float()
 
     def candidates(self, hidden: Tensor, items: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from logging import getLogger
 from typing import Any
 
@@ -17,6 +17,8 @@ from tqdm import tqdm
 from recbole_popaware.data.dataset import HistoryDataset
 from recbole_popaware.data.general import GeneralDataset
 from recbole_popaware.errors import UsageError
+from recbole_popaware.evaluator.ranking import top_items
+from recbole_popaware.model.popularity_aware import PopularityAware
 from recbole_popaware.plays.counts import ItemCounts
 from recbole_popaware.plays.explore_share import ExploreShares
 from recbole_popaware.plays.history import PlayHistory
@@ -24,14 +26,29 @@ from recbole_popaware.quick_start import load_data_and_model
 from recbole_popaware.recommending.columns import read_titles, read_users
 from recbole_popaware.recommending.listeners import Listeners, of_data_set, read_histories
 from recbole_popaware.recommending.lists import Lists, schema, to_table
-from recbole_popaware.recommending.options import EVERYBODY, ListRules, Options, Users, one_of_both
-from recbole_popaware.recommending.scorer import Scores, inference_transform, score_rows, score_terms
-from recbole_popaware.recommending.selection import choose, weigh
+from recbole_popaware.recommending.options import EVERYBODY, Options, Users, one_of_both
+from recbole_popaware.recommending.scorer import (
+    Scores,
+    Workspace,
+    fuse_activations,
+    inference_transform,
+    score_rows,
+    score_terms,
+    shorten_windows,
+)
+from recbole_popaware.recommending.selection import choose
+from recbole_popaware.recommending.threads import in_order
 
 logger = getLogger(__name__)
 
-_SCORES_AT_ONCE = 1 << 25  # 128 MiB a matrix; up to four of them are alive
-_MOST_USERS_AT_ONCE = 1024
+_SCORES_AT_ONCE = 1 << 22  # 16 MiB a matrix: about what processors keep at hand
+_LEAST_USERS_AT_ONCE, _MOST_USERS_AT_ONCE = 64, 256
+
+
+def users_at_once(n_items: int) -> int:
+    """How many users are scored at once, unless somebody says so."""
+    most = min(_MOST_USERS_AT_ONCE, _SCORES_AT_ONCE // n_items)
+    return max(_LEAST_USERS_AT_ONCE, 64 * (most // 64))
 
 
 class Recommender:
@@ -64,11 +81,13 @@ class Recommender:
         experiment = load_data_and_model(checkpoint, _properties(options), log=False)
         self.dataset, self._model = experiment.dataset, experiment.model.eval()
         self._check()
+        fuse_activations(self._model)
         self._device: torch.device = experiment.config["device"]
         self._transform = inference_transform(experiment.config)
+        self._workspace = Workspace()
         self._show_progress = options.show_progress
         n_items = self.dataset.item_num
-        self._batch_size = options.batch_size or max(1, min(_MOST_USERS_AT_ONCE, _SCORES_AT_ONCE // n_items))
+        self._batch_size = options.batch_size or users_at_once(n_items)
         names = self.dataset.field2id_token[self.dataset.iid_field]
         self.names, self._titles = pa.array(names, pa.string()), None
         if options.item_file is not None:
@@ -111,13 +130,22 @@ class Recommender:
 
     def tables(self, ids: np.ndarray, numbers: np.ndarray) -> Iterator[pa.Table]:
         """Make lists of users that :meth:`select` returned, a batch a table."""
+
+        def table(batch: slice) -> pa.Table:
+            return to_table(ids[batch], self._lists(numbers[batch]), self.names, self._titles)
+
+        batches = [slice(start, start + self._batch_size) for start in range(0, len(ids), self._batch_size)]
         hidden = None if self._show_progress else True  # None: shown on terminals
         with tqdm(total=len(ids), unit=" users", unit_scale=True, disable=hidden) as progress:
-            for start in range(0, len(ids), self._batch_size):
-                batch = slice(start, start + self._batch_size)
-                lists = self._lists(numbers[batch])
-                yield to_table(ids[batch], lists, self.names, self._titles)
+            for batch, made in zip(batches, self._made(table, batches)):
+                yield made
                 progress.update(len(ids[batch]))
+
+    def _made(self, table: Callable[[slice], pa.Table], batches: list[slice]) -> Iterable[pa.Table]:
+        """Tables of batches; in threads where a model is known to keep nothing between its calls."""
+        if self._device.type != "cpu" or not isinstance(self._model, PopularityAware):
+            return map(table, batches)
+        return in_order(table, batches, torch.get_num_threads())
 
     def collect(self, ids: np.ndarray, numbers: np.ndarray) -> pa.Table:
         """All of :meth:`tables` in one."""
@@ -125,12 +153,13 @@ class Recommender:
 
     @torch.inference_mode()
     def score(self, users: Tensor) -> tuple[Scores, ItemCounts]:
-        """Score all items for users ``[B]`` who have plays, and count those plays."""
+        """Score all items for users ``[B]`` who have plays, and count those plays.
+
+        The scores are valid until the thread's next call.
+        """
         rows, counts = self._rows(users)
-        scores = score_rows(self._model, rows, self.dataset.get_item_feature())
-        if scores.network.amax(dim=1).isnan().any():
-            raise UsageError("the model's scores are not numbers; its training has failed")
-        return scores, counts
+        item_feat = self.dataset.get_item_feature()
+        return score_rows(self._model, rows, counts, item_feat, self._workspace), counts
 
     @torch.inference_mode()
     def terms(self, users: Tensor) -> tuple[dict[str, Tensor], ItemCounts]:
@@ -148,6 +177,7 @@ class Recommender:
         counts = self.dataset.history.counts(users, ends, n_items, device=self._device)
         if not hasattr(self._model, "history"):  # the number is then one of a learned vector, if anything
             rows[self.dataset.uid_field] = users.where(users < self._n_trained, 0)
+        rows = shorten_windows(self._model, rows)
         return self._transform(self.dataset, rows).to(self._device), counts
 
     @torch.inference_mode()
@@ -156,14 +186,17 @@ class Recommender:
         if not have_plays.any():
             return Lists(*(column.expand(len(users), -1) for column in self._popular))
         scores, counts = self.score(users[have_plays])
-        weighed = weigh(scores.network, scores.popularity, self.rules.popularity_weight)
         shares = None if self._shares is None else self._shares.latest(users[have_plays])
-        own = Lists.personal(choose(weighed, counts, self.rules, shares), scores, counts)
+        sums = scores.sums(counts, self.rules.popularity_weight)
+        own = Lists.personal(choose(sums, counts, self.rules, shares), scores, counts)
+        if own.score.isnan().any():  # which rank before all numbers
+            raise UsageError("the model's scores are not numbers; its training has failed")
         return own.of_rows(have_plays, self._popular)
 
     def _popular_list(self, item_plays: Tensor) -> Lists:
-        scores = item_plays.cpu().float().unsqueeze(0).clone()
-        return Lists.popular(*choose(scores, ItemCounts.none(scores.size(1)), ListRules(self.rules.topk)))
+        plays = item_plays.cpu().float().index_fill(0, torch.zeros(1, dtype=torch.int64), -torch.inf)
+        items = top_items(plays.unsqueeze(0), self.rules.topk)
+        return Lists.popular(items, plays[items])
 
     def _explore_shares(self, of_everybody: PlayHistory | None) -> ExploreShares:
         """Shares of new plays; everybody's is that of the data set, as a new history may be one user's."""

@@ -25,6 +25,8 @@ class PopBERT4Rec(PopularityAware, BERT4Rec):
     the first position is a target like any other.
     """
 
+    reads_any_length = True
+
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
         fuse(self.trm_encoder)
