@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from logging import getLogger
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,12 @@ from recbole_popaware.model.popularity_aware import PopularityAware
 from recbole_popaware.plays.counts import ItemCounts
 from recbole_popaware.plays.explore_share import ExploreShares
 from recbole_popaware.plays.history import PlayHistory
-from recbole_popaware.quick_start import load_data_and_model
+from recbole_popaware.quick_start import Prepared, load_data_and_model
 from recbole_popaware.recommending.columns import read_titles, read_users
 from recbole_popaware.recommending.listeners import Listeners, of_data_set, read_histories
 from recbole_popaware.recommending.lists import Lists, schema, to_table
 from recbole_popaware.recommending.options import EVERYBODY, Options, Users, one_of_both
+from recbole_popaware.recommending.play_files import files_of
 from recbole_popaware.recommending.scorer import (
     Scores,
     Workspace,
@@ -38,6 +40,7 @@ from recbole_popaware.recommending.scorer import (
 )
 from recbole_popaware.recommending.selection import choose
 from recbole_popaware.recommending.threads import in_order
+from recbole_popaware.recommending.without_log import load_without_log
 
 logger = getLogger(__name__)
 
@@ -62,6 +65,11 @@ class Recommender:
 
     Attributes:
         rules: Length and kind of the lists.
+        checkpoint: The file of the model.
+        files: The files of new histories.
+        in_parts: Whether there are several of which each can be used alone, by :meth:`use_history`. All are
+            used together, unless somebody does that.
+        batch_size: Users scored at once.
         listeners: The users by number.
         schema: Columns of the tables.
 
@@ -78,7 +86,9 @@ class Recommender:
     ) -> None:
         options = one_of_both(options, **keywords)
         self.rules = options.rules(topk)
-        experiment = load_data_and_model(checkpoint, _properties(options), log=False)
+        self.checkpoint = Path(checkpoint)
+        self.files = [] if options.history is None else files_of(options.history)
+        experiment = self._load(checkpoint, _properties(options))
         self.dataset, self._model = experiment.dataset, experiment.model.eval()
         self._check()
         fuse_activations(self._model)
@@ -87,23 +97,35 @@ class Recommender:
         self._workspace = Workspace()
         self._show_progress = options.show_progress
         n_items = self.dataset.item_num
-        self._batch_size = options.batch_size or users_at_once(n_items)
+        self.batch_size = options.batch_size or users_at_once(n_items)
         names = self.dataset.field2id_token[self.dataset.iid_field]
         self.names, self._titles = pa.array(names, pa.string()), None
         if options.item_file is not None:
             self._titles = read_titles(options.item_file, options.title_column, names)
         self.schema = schema(self._titles is not None)
-        self._popular = self._popular_list(experiment.train_data.dataset.item_plays())
+        trained = self.dataset if experiment.train_data is None else experiment.train_data.dataset
+        self._popular = self._popular_list(trained.item_plays())
         self.listeners = of_data_set(self.dataset)
         self._n_trained = len(self.listeners.names)
         self._trained_on: np.ndarray | None = None  # whether a general model knows each user
         if isinstance(self.dataset, GeneralDataset):
-            trained = experiment.train_data.dataset.inter_feat[self.dataset.uid_field].numpy()
-            self._trained_on = np.bincount(trained, minlength=self._n_trained) > 0
+            numbers = trained.inter_feat[self.dataset.uid_field].numpy()
+            self._trained_on = np.bincount(numbers, minlength=self._n_trained) > 0
         of_everybody = self.dataset.history
-        if options.history is not None:
-            self._replace_history(*read_histories(options.history, self.dataset))
+        self.in_parts = len(self.files) > 1 and experiment.train_data is None
+        self._has_history = not self.in_parts
+        if self.files and not self.in_parts:
+            self.use_history(self.files)
         self._shares = self._explore_shares(of_everybody) if self.rules.calibrated else None
+
+    def use_history(self, files: Sequence[Path]) -> None:
+        """Recommend from the plays in some files from now on.
+
+        Raises:
+            UsageError: If one cannot be read.
+        """
+        self._replace_history(*read_histories(files, self.dataset))
+        self._has_history = True
 
     def select(self, users: Users) -> tuple[np.ndarray, np.ndarray]:
         """Find users.
@@ -111,6 +133,8 @@ class Recommender:
         Returns:
             Ids ``[U]``, each once, and numbers ``[U]``, 0 for users that are not known.
         """
+        if not self._has_history:
+            self.use_history(self.files)
         if isinstance(users, str) and users == EVERYBODY:
             return self.listeners.names[self.listeners.everybody], self.listeners.everybody
         named = read_users(users) if isinstance(users, (str, os.PathLike)) else [str(user) for user in users]
@@ -134,7 +158,7 @@ class Recommender:
         def table(batch: slice) -> pa.Table:
             return to_table(ids[batch], self._lists(numbers[batch]), self.names, self._titles)
 
-        batches = [slice(start, start + self._batch_size) for start in range(0, len(ids), self._batch_size)]
+        batches = [slice(start, start + self.batch_size) for start in range(0, len(ids), self.batch_size)]
         hidden = None if self._show_progress else True  # None: shown on terminals
         with tqdm(total=len(ids), unit=" users", unit_scale=True, disable=hidden) as progress:
             for batch, made in zip(batches, self._made(table, batches)):
@@ -197,6 +221,14 @@ class Recommender:
         plays = item_plays.cpu().float().index_fill(0, torch.zeros(1, dtype=torch.int64), -torch.inf)
         items = top_items(plays.unsqueeze(0), self.rules.topk)
         return Lists.popular(items, plays[items])
+
+    def _load(self, checkpoint: str | os.PathLike[str], properties: dict[str, Any]) -> Prepared:
+        """Load a model, with the log of its training where that is needed."""
+        if self.files and not self.rules.calibrated:  # everybody's share of new plays is that of the log
+            experiment = load_without_log(checkpoint, properties)
+            if experiment is not None:
+                return experiment
+        return load_data_and_model(checkpoint, properties, log=False)
 
     def _explore_shares(self, of_everybody: PlayHistory | None) -> ExploreShares:
         """Shares of new plays; everybody's is that of the data set, as a new history may be one user's."""

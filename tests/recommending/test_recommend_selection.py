@@ -111,7 +111,9 @@ def test_calibrated_lists_have_each_user_s_own_share():
 def test_a_factor_lowers_the_share_of_calibrated_lists():
     scores = torch.tensor([[0.0, 1, 2, 3, 7, 6, 5, 4]] * 2)
     shares = torch.tensor([0.25, 1])  # of 4 items, a fifth: 0.2, and 0.8
-    items, _ = choose(*sums_of(scores, played_by([4, 5, 6, 7], [4, 5, 6, 7])), ListRules(4, calibrated=0.2), shares)
+    items, _ = choose(
+        *sums_of(scores, played_by([4, 5, 6, 7], [4, 5, 6, 7])), ListRules(4, calibrated=0.2), shares
+    )
     assert items.tolist() == [[4, 5, 6, 7], [4, 5, 6, 3]]
 
 
