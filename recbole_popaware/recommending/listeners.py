@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from recbole_popaware.data.dataset import needs_times
 from recbole_popaware.errors import UsageError
@@ -64,7 +66,7 @@ def read_histories(files: Sequence[Path], dataset: Any) -> tuple[PlayHistory, Li
     name = files[0] if len(files) == 1 else files[0].parent
     if not len(frame):
         raise UsageError(f"history {name} holds no plays")
-    items = _numbers(frame[dataset.iid_field], dataset.field2token_id[dataset.iid_field])
+    items = _number_items(frame[dataset.iid_field], dataset.field2id_token[dataset.iid_field])
     names, users = _number_users(frame[dataset.uid_field], dataset)
     everybody = pd.unique(users)
     positive = _positive(frame, dataset)
@@ -104,14 +106,27 @@ def _positive(frame: pd.DataFrame, dataset: Any) -> np.ndarray:
 
 
 def _number_users(column: pd.Series, dataset: Any) -> tuple[np.ndarray, np.ndarray]:
-    known = dataset.field2token_id[dataset.uid_field]
-    new = [token for token in column.cat.categories if token not in known]
-    names = np.array([*dataset.field2id_token[dataset.uid_field], *new], dtype=object)
-    number_of = {**known, **{token: len(known) + n for n, token in enumerate(new)}}
-    return names, _numbers(column, number_of)
+    known = dataset.field2id_token[dataset.uid_field]
+    tokens = column.cat.categories.to_numpy(dtype=object)
+    number = _look_up(tokens, known)
+    new = np.flatnonzero(number < 0)
+    number[new] = len(known) + np.arange(len(new))
+    return np.concatenate([np.asarray(known, dtype=object), tokens[new]]), _by_code(column, number)
 
 
-def _numbers(column: pd.Series, number_of: dict[str, int]) -> np.ndarray:
-    """Number of each token ``[P]``, 0 for missing and unknown ones."""
-    of_category = [number_of.get(token, 0) for token in column.cat.categories]
-    return np.array([*of_category, 0], dtype=np.int64)[column.cat.codes]  # code -1: missing
+def _number_items(column: pd.Series, known: Any) -> np.ndarray:
+    """Number of each item ``[P]``, 0 for missing and unknown ones."""
+    number = _look_up(column.cat.categories.to_numpy(dtype=object), known)
+    return _by_code(column, np.maximum(number, 0))
+
+
+def _look_up(tokens: np.ndarray, known: Any) -> np.ndarray:
+    """Index of each token among those that are known, -1 where it is not."""
+    index = pc.index_in(pa.array(tokens, pa.string()), value_set=pa.array(known, pa.string()))
+    number: np.ndarray = index.fill_null(-1).to_numpy().astype(np.int64)
+    return number
+
+
+def _by_code(column: pd.Series, number: np.ndarray) -> np.ndarray:
+    of_rows: np.ndarray = np.append(number, 0)[column.cat.codes]  # code -1: missing
+    return of_rows

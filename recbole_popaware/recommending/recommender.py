@@ -44,7 +44,7 @@ from recbole_popaware.recommending.without_log import load_without_log
 
 logger = getLogger(__name__)
 
-_SCORES_AT_ONCE = 1 << 22  # 16 MiB a matrix: about what processors keep at hand
+_SCORES_AT_ONCE = 1 << 23  # 32 MiB a matrix: about what processors keep at hand
 _LEAST_USERS_AT_ONCE, _MOST_USERS_AT_ONCE = 64, 256
 
 

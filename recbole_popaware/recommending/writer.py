@@ -57,8 +57,8 @@ def check_output(path: Path, inputs: Iterable[str | os.PathLike[str] | None] = (
 
 
 def is_folder(path: Path) -> bool:
-    """Whether an output is a folder: there is one, or the name has no ending."""
-    return not path.suffix or os.path.isdir(path)  # noqa: PTH112  # Path.is_dir() raises for long names
+    """Whether an output is a folder: it has no ending, or another one than files and is there."""
+    return not path.suffix or (path.suffix not in _FORMATS and path.is_dir())
 
 
 def _write_parquet(file: Any, schema: pa.Schema, tables: Tables) -> None:
