@@ -32,9 +32,9 @@ class NetworkScorer(NamedTuple):
             hidden: ``[T, H]``.
             out: ``[T, n_items]`` a tensor to write them to, where no gradient is needed.
         """
-        scores = torch.mm(self._weighted(hidden), self.table.T, out=out)
+        scores = torch.mm(self.weighed(hidden), self.table.T, out=out)
         if self.bias is not None:
-            scores = torch.add(scores, self._weighted(self.bias), out=out)
+            scores = torch.add(scores, self.weighed(self.bias), out=out)
         return scores if scores.dtype == torch.float64 else scores.float()
 
     def candidates(self, hidden: Tensor, items: Tensor) -> Tensor:
@@ -47,8 +47,8 @@ class NetworkScorer(NamedTuple):
         Returns:
             ``[T, K]``, or ``[B, M, K]``.
         """
-        hidden, embedded = self._weighted(hidden), self.table[items]
-        bias = None if self.bias is None else self._weighted(self.bias)[items]
+        hidden, embedded = self.weighed(hidden), self.table[items]
+        bias = None if self.bias is None else self.weighed(self.bias)[items]
         if hidden.dim() == 2:
             scores = (embedded @ hidden.unsqueeze(-1)).squeeze(-1)
             return scores if bias is None else scores + bias
@@ -63,7 +63,8 @@ class NetworkScorer(NamedTuple):
         padded = padded.index_put((rows, column), hidden)
         return self.candidates(padded, items)[rows, column]
 
-    def _weighted(self, x: Tensor) -> Tensor:
+    def weighed(self, x: Tensor) -> Tensor:
+        """Hidden states or constants times the factors."""
         for factor in self.factors:
             x = x * factor
         return x
