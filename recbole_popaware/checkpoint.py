@@ -15,6 +15,7 @@ from zipfile import ZIP_STORED, ZipFile
 import torch
 from torch import Tensor
 
+from recbole_popaware.catalogue import is_entry
 from recbole_popaware.errors import UsageError
 from recbole_popaware.files import replacing
 from recbole_popaware.other_parameters import load_other_parameters
@@ -55,6 +56,7 @@ _TO_RESUME: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 _OTHERS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "item_numbering": (lambda x: x is None or isinstance(x, str), "text"),
+    "catalogue": (is_entry, "item ids and plays"),
     "other_parameter": (lambda x: x is None or _maps(str, lambda _: True)(x), "values by name"),
 }
 

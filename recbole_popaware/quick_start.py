@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -19,10 +18,11 @@ from recbole.utils import init_seed
 
 from recbole_popaware import log as run_log
 from recbole_popaware import tensorboard
+from recbole_popaware.catalogue import Catalogue, numbering
 from recbole_popaware.checkpoint import load_weights, read_checkpoint, read_settings
 from recbole_popaware.compat import dok_updates, missing_package
 from recbole_popaware.config import Config
-from recbole_popaware.data.dataset import windows_named
+from recbole_popaware.data.dataset import HistoryDataset, windows_named
 from recbole_popaware.data.utils import SharedData, create_dataset, data_preparation
 from recbole_popaware.distributed import is_first
 from recbole_popaware.errors import UsageError
@@ -260,7 +260,10 @@ def prepare(config: Config, shared: SharedData | None = None) -> Prepared:
         *(OSError, UnpicklingError),
     ) as error:
         raise UsageError(f"{config['model']} refuses its properties: {error}") from error
-    model.item_numbering = _item_numbering(dataset)
+    names = [str(name) for name in dataset.field2id_token[dataset.iid_field]]
+    model.item_numbering = numbering(names)
+    if isinstance(train_data.dataset, HistoryDataset):
+        model.catalogue = Catalogue(names, train_data.dataset.item_plays()).entry()
     logger.info(model)
     return Prepared(config, model, dataset, train_data, valid_data, test_data)
 
@@ -306,9 +309,3 @@ def _fill(prepared: Prepared, checkpoint: dict[str, Any], file: str | os.PathLik
             f"{file} numbers items otherwise than {data}; give it the .inter file of the training (numbers "
             f"go by an item's first row)"
         )
-
-
-def _item_numbering(dataset: Any) -> str:
-    """A hash of the items' names in the order of their numbers."""
-    names = dataset.field2id_token[dataset.iid_field]
-    return hashlib.sha256("\n".join(map(str, names)).encode()).hexdigest()

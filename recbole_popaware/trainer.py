@@ -123,6 +123,7 @@ class TrainerAdapter(TimedTraining, ScheduledTraining, DistributedTraining, recb
             "best_valid_score": float(self.best_valid_score),
             "state_dict": self.model.state_dict(),
             "item_numbering": getattr(self.model, "item_numbering", None),
+            "catalogue": getattr(self.model, "catalogue", None),
             "other_parameter": stored(other_parameters(self.model)),
             "optimizer": self.optimizer.state_dict(),
             "best_valid_result": {k: float(v) for k, v in (self._valid_result or {}).items()},

@@ -13,6 +13,7 @@ SHARED = {"plays", "errors", "files", "compat", "distributed"}
 ALLOWED = {
     "replay": {"replay", "plays"},
     "plays": {"plays"},
+    "serving": {"serving", "errors"},
     "data": {"data", "replay", *SHARED},
     "model": {"model", "replay", *SHARED},
     "evaluator": {"evaluator", *SHARED},

@@ -27,7 +27,7 @@ def test_a_checkpoint_holds_tensors_and_plain_values_only(toy):
     assert json.loads(checkpoint["settings"])["model"] == "PopSASRec"
     assert set(checkpoint) == {
         *("settings", "epoch", "cur_step", "best_valid_score"),
-        *("state_dict", "item_numbering", "other_parameter", "optimizer"),
+        *("state_dict", "item_numbering", "catalogue", "other_parameter", "optimizer"),
         *("best_valid_result", "train_loss", "random"),
     }
 

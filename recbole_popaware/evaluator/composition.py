@@ -70,8 +70,22 @@ def compose(scores: Tensor, counts: ItemCounts, wanted: NewItems) -> tuple[Tenso
         Items ``[B, K]``, equal scores by item id, and their scores ``[B, K]``; positions that could not be
         filled come last with a score of minus infinity.
     """
-    lengths, numbers, exact = wanted.to(scores.device)
-    items, values, new = _candidates(scores, counts, int(lengths[-1]))
+    return arrange(*_candidates(scores, counts, int(wanted.lengths[-1])), wanted)
+
+
+def arrange(items: Tensor, values: Tensor, new: Tensor, wanted: NewItems) -> tuple[Tensor, Tensor]:
+    """Do what :func:`compose` does, given the K best new items and the K best played ones.
+
+    Args:
+        items: ``[B, 2 K]``, best first, equal scores by item id.
+        values: ``[B, 2 K]`` their scores; minus infinity where there are no more.
+        new: ``[B, 2 K]`` whether they are new.
+        wanted: Numbers of new items.
+
+    Returns:
+        Items ``[B, K]`` and their scores ``[B, K]``.
+    """
+    lengths, numbers, exact = wanted.to(items.device)
     n_new, n_played, filled = new.cumsum(1), (~new).cumsum(1), values > -torch.inf
     if not exact:
         numbers = torch.maximum(numbers, n_new[:, lengths - 1])  # what the scores alone give

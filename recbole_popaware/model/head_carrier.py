@@ -58,6 +58,12 @@ class HeadCarrier(SequentialRecommender):
         zeros = torch.zeros(len(windows), self.n_items, device=windows.device)
         return self.popularity_head.add_to_(zeros, *self._at_ends(interaction))
 
+    def sparse_popularity(self, interaction: Any) -> tuple[Tensor, Tensor, Tensor] | None:
+        """The head's scores as :meth:`~.popularity_head.PopularityHead.sparse` returns them, or ``None``."""
+        if self.popularity_head is None:
+            return None
+        return self.popularity_head.sparse(*self._at_ends(interaction))
+
     def head_history(self, interaction: Any, windows: Tensor, newest: int = 0) -> HeadHistory:
         """The plays that the head counts for a batch.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from recbole.utils import InputType
@@ -62,11 +62,15 @@ class PopularityAware(HeadCarrier):
       (:mod:`~.replay_head`): training minimises the network's loss alone, on plays up to a border, and in
       batches of their own the loss of the replay head on plays after it, which does not reach the network.
 
+    A model that reads windows of any length alike, the oldest play at position 0, says so by
+    ``reads_any_length``: windows of a batch are then made no longer than its longest.
+
     It takes any model whose ``forward(windows, lengths)`` gives hidden states that are scored by products
     with ``item_embedding`` (and ``output_bias``, if there is one).
     """
 
     input_type = InputType.POINTWISE  # RecBole need not draw negatives
+    reads_any_length: ClassVar[bool] = False
 
     def __init__(self, config: Any, dataset: Any) -> None:
         with _stock_loss(config):
@@ -136,10 +140,12 @@ class PopularityAware(HeadCarrier):
         ends = self._ends(interaction)
         return self._scorer(ends).catalogue(ends.hidden)
 
-    def network_scores(self, interaction: Any) -> Tensor:
-        """Scores of all items without the head's, ``[B, n_items]``."""
+    def network_scores(self, interaction: Any, out: Tensor | None = None) -> Tensor:
+        """Scores of all items without the head's, ``[B, n_items]``; written to ``out``, if they can be."""
         if self.replay is not None:
             return self.replay.terms(interaction, self._view(interaction))["network"]
+        if self.output is None:
+            return self.network_scorer().catalogue(self.last_hidden(interaction), out)
         ends = self._ends(interaction)
         return self._scorer(ends)._replace(head=None).catalogue(ends.hidden)
 

@@ -129,9 +129,23 @@ class PopularityHead(nn.Module):
         Returns:
             ``scores`` itself.
         """
+        unplayed, at, correction = self.sparse(plays, queries)
+        return _add_at_(scores.add_(unplayed.to(scores.dtype).unsqueeze(1)), at, correction.to(scores.dtype))
+
+    def sparse(self, plays: PlayIndex, queries: Queries) -> tuple[Tensor, Tensor, Tensor]:
+        """The scores of all items without a tensor of that size.
+
+        Args:
+            plays: Histories.
+            queries: T points in them.
+
+        Returns:
+            Score of items never played ``[T]``; flat indices ``[E]`` in ``[T, n_items]`` of the others, and
+            how far each of them is above it ``[E]``.
+        """
         hits = plays.everything(queries)
-        unplayed, correction = (part.to(scores.dtype) for part in self._scores(hits, plays, queries))
-        return _add_at_(scores.add_(unplayed.unsqueeze(1)), hits.at, correction)
+        unplayed, correction = self._scores(hits, plays, queries)
+        return unplayed, hits.at, correction
 
     def extra_repr(self) -> str:
         """Settings to show when the model is printed."""

@@ -36,11 +36,16 @@ class NetworkScorer(NamedTuple):
         """Embeddings of the catalogue, ``[n_items, H]``."""
         return self.weight[: self.n_items]
 
-    def catalogue(self, hidden: Tensor) -> Tensor:
-        """Scores of all items ``[T, n_items]``, in float32 also where autocast halves the product."""
-        scores = self.weighted(hidden) @ self.table.T
+    def catalogue(self, hidden: Tensor, out: Tensor | None = None) -> Tensor:
+        """Scores of all items ``[T, n_items]``, in float32 also where autocast halves the product.
+
+        Args:
+            hidden: ``[T, H]``.
+            out: ``[T, n_items]`` a tensor to write them to, where no gradient is needed.
+        """
+        scores = torch.mm(self.weighted(hidden), self.table.T, out=out)
         if self.bias is not None:
-            scores = scores + self.weighted(self.bias)
+            scores = torch.add(scores, self.weighted(self.bias), out=out)
         return scores if scores.dtype == torch.float64 else scores.float()
 
     def candidates(self, hidden: Tensor, items: Tensor) -> Tensor:
@@ -70,7 +75,7 @@ class NetworkScorer(NamedTuple):
         return self.candidates(padded, items)[rows, column]
 
     def weighted(self, x: Tensor) -> Tensor:
-        """Multiply by the factors."""
+        """Hidden states or constants times the factors."""
         for factor in self.factors:
             x = x * factor
         return x

@@ -52,12 +52,16 @@ def carry_out(arguments: Arguments) -> str:
     """Do what is asked and return what to print."""
     output, topk, options = arguments.output, arguments.topk, arguments.options
     options.rules(topk)  # before the slow imports
+    if options.shard is not None and output is None:
+        raise UsageError(
+            f"shard {options.shard} of the lists needs an --output, a file of its own or a folder"
+        )
     if arguments.explain is not None and (output, arguments.users) != (None, None):
         raise UsageError("--explain prints about one user; leave out --users and --output")
     from recbole_popaware.compat import import_recbole  # slow imports
 
     import_recbole()
-    from recbole_popaware.recommending import recommender, show, writer
+    from recbole_popaware.recommending import parts, recommender, show, writer
 
     inputs = (arguments.checkpoint, arguments.users, options.history, options.item_file)
     if output is not None:
@@ -65,17 +69,14 @@ def carry_out(arguments: Arguments) -> str:
     made = recommender.Recommender(arguments.checkpoint, topk, options)
     if arguments.explain is not None:
         return show.explain(made, arguments.explain)
-    ids, numbers = made.select(arguments.users or EVERYBODY)
-    summary = f"{len(ids):,} users"
-    without = int((~made.have_plays(numbers)).sum())
-    if without:
-        summary += f", {without:,} of them not known or without plays: they get the popular items"
-    if output is None and len(ids) <= FEW_USERS:
-        return f"{show.draw(made.collect(ids, numbers).to_pandas())}\n\n{summary}"
+    users = arguments.users or EVERYBODY
+    if output is None and not made.in_parts:
+        ids, numbers = made.select(users)
+        if len(ids) <= FEW_USERS:
+            return f"{show.draw(made.collect(ids, numbers).to_pandas())}\n\n{parts.Counts.of(made, numbers)}"
     output = output or DEFAULT_OUTPUT
     writer.check_output(output, inputs)
-    writer.write(output, made.schema, made.tables(ids, numbers))
-    return f"{summary}\nwritten to {output}"
+    return f"{parts.write_lists(made, users, output, options)}\nwritten to {output}"
 
 
 def parse(argv: Sequence[str] | None) -> Arguments:
@@ -97,7 +98,8 @@ def parse(argv: Sequence[str] | None) -> Arguments:
         "--output",
         type=Path,
         metavar="FILE",
-        help=f".parquet, .csv or .jsonl; default: {FEW_USERS} users are printed, more go to {DEFAULT_OUTPUT}",
+        help=f".parquet, .csv, .jsonl or a folder; default: {FEW_USERS} users are printed, more go to "
+        f"{DEFAULT_OUTPUT}",
     )
     add("--explain", metavar="USER", help="print where the scores of one user's list come from")
     lists = parser.add_argument_group("which items")
@@ -118,10 +120,15 @@ def parse(argv: Sequence[str] | None) -> Arguments:
     )
     lists.add_argument("--exclude-history", action="store_true", help="only items never played")
     files = parser.add_argument_group("files")
-    files.add_argument("--history", metavar="FILE", help="an .inter file to recommend from instead")
+    files.add_argument(
+        "--history",
+        metavar="PATH",
+        help="plays to recommend from instead: an .inter or a parquet file, or a folder of parquet files",
+    )
     files.add_argument("--item-file", metavar="FILE", help="titles: .item, CSV or parquet with item_id")
     files.add_argument("--title-column", metavar="NAME", help="its column of titles")
     files.add_argument("--data-path", metavar="FOLDER", help="where the data sets are now")
+    files.add_argument("--shard", metavar="I/N", help="make one of N shares of the lists, such as 3/16")
     machine = parser.add_argument_group("machine")
     machine.add_argument("--device", help="cpu, cuda or cuda:N; default: a GPU where there is one")
     machine.add_argument("--batch-size", type=int, metavar="N", help="users scored at once")

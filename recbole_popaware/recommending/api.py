@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from recbole_popaware.errors import UsageError
 from recbole_popaware.recommending.options import EVERYBODY, Options, Users, one_of_both
+from recbole_popaware.recommending.parts import write_lists
 from recbole_popaware.recommending.recommender import Recommender
-from recbole_popaware.recommending.writer import check_output, write
+from recbole_popaware.recommending.writer import check_output
 
 
 def recommend(
@@ -24,6 +26,7 @@ def recommend(
     exclude_history: bool = Options.exclude_history,
     calibrated: bool | float = Options.calibrated,
     history: str | os.PathLike[str] | None = None,
+    shard: str | None = None,
     item_file: str | os.PathLike[str] | None = None,
     title_column: str | None = None,
     data_path: str | os.PathLike[str] | None = None,
@@ -38,20 +41,22 @@ def recommend(
         users: ``all``, ids, or a file that names users. Those without any plays get the globally popular
             items.
         topk: Length of the lists.
-        output: A file ending in ``.parquet``, ``.csv`` or ``.jsonl`` to write to, batch by batch; without
-            one all lists are returned.
+        output: A file ending in ``.parquet``, ``.csv`` or ``.jsonl`` to write to, batch by batch, or a
+            folder, which gets a file a part; without one all lists are returned.
         options: All of the following in one object, instead of one by one.
         popularity_weight: W in ``score = model_score + W * popularity_score``.
         explore_share: At least this share of each list, rounded up, are items the user never played.
         exclude_history: Only items the user never played.
         calibrated: Each user's list has the share of such items that the user's own plays have; a number
             above 0 and below 1: at least so much of that share.
-        history: An atomic ``.inter`` file whose plays replace those that the model was trained on.
+        history: Plays that replace those that the model was trained on: an atomic ``.inter`` file, a parquet
+            file, or a folder of parquet files.
+        shard: ``3/16``: the third of sixteen shares of the lists, for as many processes; needs an output.
         item_file: Titles of items: an atomic ``.item`` file, CSV or parquet with a column ``item_id``.
         title_column: Its column of titles; default: the one whose name says so.
         data_path: Folder of data sets, if it has moved since the training.
         device: ``cpu``, ``cuda`` or ``cuda:N``; default: a GPU where there is one.
-        batch_size: Users scored at once; default: what keeps a matrix of scores at 128 MiB.
+        batch_size: Users scored at once; default: 64 to 256, by the catalogue's size.
         show_progress: Show a progress bar, where standard error is a terminal.
 
     Returns:
@@ -68,6 +73,7 @@ def recommend(
         exclude_history=exclude_history,
         calibrated=calibrated,
         history=history,
+        shard=shard,
         item_file=item_file,
         title_column=title_column,
         data_path=data_path,
@@ -75,12 +81,13 @@ def recommend(
         batch_size=batch_size,
         show_progress=show_progress,
     )
+    if output is None and options.shard is not None:
+        raise UsageError(f"shard {options.shard} of the lists needs an output, a file of its own or a folder")
     if output is not None:
         of_users = users if isinstance(users, (str, os.PathLike)) else None
         check_output(Path(output), [checkpoint, of_users, options.history, options.item_file])
     recommender = Recommender(checkpoint, topk, options)
-    ids, numbers = recommender.select(users)
     if output is None:
-        return recommender.collect(ids, numbers).to_pandas()
-    write(Path(output), recommender.schema, recommender.tables(ids, numbers))
+        return recommender.collect(*recommender.select(users)).to_pandas()
+    write_lists(recommender, users, Path(output), options)
     return None

@@ -102,7 +102,7 @@ def _header(path: Path) -> dict[str, str]:
     """What the file calls each of its columns, by their names without the types of atomic files."""
     if not _is_table(path):
         return {name: f"{name}:{kind}" for name, kind in read_header(os.fspath(path), "\t", "utf-8").items()}
-    with _complaints_of(path):
+    with complaints_of(path):
         if path.suffix.lower() == ".parquet":
             names = pq.read_schema(path).names
         else:
@@ -121,14 +121,14 @@ def _read_texts(path: Path, columns: list[str]) -> pd.DataFrame:
     if missing:
         raise UsageError(f"{path} lacks the column {missing[0]}")
     named = [header[column] for column in columns]
-    with _complaints_of(path):
+    with complaints_of(path):
         if path.suffix.lower() == ".parquet":
             with pq.ParquetFile(path) as file:
                 table = file.read(columns=named)
         else:
             table = _read_csv(path, named)
     _check_kinds(path, table)
-    with _complaints_of(path):
+    with complaints_of(path):
         texts = pa.table([table[name].cast(pa.string()) for name in named], names=columns)
         texts.validate(full=True)  # parquet may contain any bytes as text
         return texts.to_pandas().astype(object)
@@ -153,9 +153,9 @@ def _check_kinds(path: Path, table: pa.Table) -> None:
 
 
 @contextmanager
-def _complaints_of(path: Path) -> Iterator[None]:
-    """Say what is wrong with a file in one line."""
+def complaints_of(path: Path, part: str = "") -> Iterator[None]:
+    """Say what is wrong with a file, or a part of it, in one line."""
     try:
         yield
     except (pa.ArrowException, KeyError, OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {explained(str(error))}") from error
+        raise UsageError(f"{path}{part} cannot be read: {explained(str(error))}") from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from logging import getLogger
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from recbole_popaware.data.dataset import needs_times
-from recbole_popaware.data.reader import check_types, explained, read_columns, read_header
 from recbole_popaware.errors import UsageError
 from recbole_popaware.plays.history import PlayHistory
-from recbole_popaware.recommending.options import existing_file
+from recbole_popaware.recommending.play_files import read_plays
 
 logger = getLogger(__name__)
+
+_DAY = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -44,21 +48,25 @@ def of_data_set(dataset: Any) -> Listeners:
     return Listeners(names, np.arange(1, len(names)))
 
 
-def read_histories(file: str | os.PathLike[str], dataset: Any) -> tuple[PlayHistory, Listeners]:
+def read_histories(files: Sequence[Path], dataset: Any) -> tuple[PlayHistory, Listeners]:
     """Read new histories; what cannot be used is counted in the log.
 
     Users keep the numbers they had in training, and new ones get numbers after those. As in training, plays
     with a rating of 0 or less enter no history, and plays at the same time keep the order of the file.
 
     Args:
-        file: An atomic ``.inter`` file with the user, item and time fields of ``dataset``.
+        files: An atomic ``.inter`` file, or parquet files, with the user, item and time fields of
+            ``dataset``.
         dataset: The data set of the training, which numbers the items.
 
     Raises:
         UsageError: If the file lacks a column or cannot be read.
     """
-    frame = _read_plays(existing_file(file, "history"), dataset)
-    items = _numbers(frame[dataset.iid_field], dataset.field2token_id[dataset.iid_field])
+    frame = read_plays(files, dataset)
+    name = files[0] if len(files) == 1 else files[0].parent
+    if not len(frame):
+        raise UsageError(f"history {name} holds no plays")
+    items = _number_items(frame[dataset.iid_field], dataset.field2id_token[dataset.iid_field])
     names, users = _number_users(frame[dataset.uid_field], dataset)
     everybody = pd.unique(users)
     positive = _positive(frame, dataset)
@@ -72,29 +80,22 @@ def read_histories(file: str | os.PathLike[str], dataset: Any) -> tuple[PlayHist
     for reason, applies in reasons.items():
         left_out = int((keep & applies).sum())
         if left_out:
-            logger.warning("%s: %d of %d plays are left out, %s", file, left_out, len(frame), reason)
+            logger.warning("%s: %d of %d plays are left out, %s", name, left_out, len(frame), reason)
         keep &= ~applies
     users, items, times = users[keep], items[keep], frame[dataset.time_field].to_numpy()[keep]
-    order = np.lexsort((times, users))
-    keep_times = needs_times(dataset.config)
-    history = PlayHistory.from_sorted(users[order], items[order], times[order], len(names), keep_times)
+    later = int((times > time.time() + _DAY).sum())
+    if later:
+        logger.warning("%s: %d plays are later than now; are the times in seconds?", name, later)
+    if not _in_order(users, times):
+        order = np.lexsort((times, users))
+        users, items, times = users[order], items[order], times[order]
+    history = PlayHistory.from_sorted(users, items, times, len(names), needs_times(dataset.config))
     return history, Listeners(names, everybody[everybody > 0])
 
 
-def _read_plays(path: Path, dataset: Any) -> pd.DataFrame:
-    separator, encoding = dataset.config["field_separator"], dataset.config["encoding"] or "utf-8"
-    fields = read_header(os.fspath(path), separator, encoding)
-    wanted = {dataset.uid_field: "token", dataset.iid_field: "token", dataset.time_field: "float"}
-    for field, kind in wanted.items():
-        if field not in fields:
-            raise UsageError(
-                f"history {path} needs the column [{field}:{kind}], but has "
-                f"{explained(', '.join(f'{name}:{of}' for name, of in fields.items()))}"
-            )
-    if dataset.rating_field in fields:
-        wanted[dataset.rating_field] = "float"
-    check_types(os.fspath(path), fields, wanted)
-    return read_columns(os.fspath(path), fields, list(wanted), separator, encoding)
+def _in_order(users: np.ndarray, times: np.ndarray) -> bool:
+    later = np.diff(users)
+    return bool(((later > 0) | ((later == 0) & (np.diff(times) >= 0))).all())
 
 
 def _positive(frame: pd.DataFrame, dataset: Any) -> np.ndarray:
@@ -105,14 +106,27 @@ def _positive(frame: pd.DataFrame, dataset: Any) -> np.ndarray:
 
 
 def _number_users(column: pd.Series, dataset: Any) -> tuple[np.ndarray, np.ndarray]:
-    known = dataset.field2token_id[dataset.uid_field]
-    new = [token for token in column.cat.categories if token not in known]
-    names = np.array([*dataset.field2id_token[dataset.uid_field], *new], dtype=object)
-    number_of = {**known, **{token: len(known) + n for n, token in enumerate(new)}}
-    return names, _numbers(column, number_of)
+    known = dataset.field2id_token[dataset.uid_field]
+    tokens = column.cat.categories.to_numpy(dtype=object)
+    number = _look_up(tokens, known)
+    new = np.flatnonzero(number < 0)
+    number[new] = len(known) + np.arange(len(new))
+    return np.concatenate([np.asarray(known, dtype=object), tokens[new]]), _by_code(column, number)
 
 
-def _numbers(column: pd.Series, number_of: dict[str, int]) -> np.ndarray:
-    """Number of each token ``[P]``, 0 for missing and unknown ones."""
-    of_category = [number_of.get(token, 0) for token in column.cat.categories]
-    return np.array([*of_category, 0], dtype=np.int64)[column.cat.codes]  # code -1: missing
+def _number_items(column: pd.Series, known: Any) -> np.ndarray:
+    """Number of each item ``[P]``, 0 for missing and unknown ones."""
+    number = _look_up(column.cat.categories.to_numpy(dtype=object), known)
+    return _by_code(column, np.maximum(number, 0))
+
+
+def _look_up(tokens: np.ndarray, known: Any) -> np.ndarray:
+    """Index of each token among those that are known, -1 where it is not."""
+    index = pc.index_in(pa.array(tokens, pa.string()), value_set=pa.array(known, pa.string()))
+    number: np.ndarray = index.fill_null(-1).to_numpy().astype(np.int64)
+    return number
+
+
+def _by_code(column: pd.Series, number: np.ndarray) -> np.ndarray:
+    of_rows: np.ndarray = np.append(number, 0)[column.cat.codes]  # code -1: missing
+    return of_rows

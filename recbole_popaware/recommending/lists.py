@@ -41,8 +41,9 @@ class Lists(NamedTuple):
         """Lists of chosen items and their scores, both ``[B, K]``."""
         items, score = chosen
         plays = counts.of_items(items)
-        popularity = scores.popularity
-        of_head = torch.full_like(score, torch.nan) if popularity is None else popularity.gather(1, items)
+        of_head = scores.head_of(items, counts)
+        if of_head is None:
+            of_head = torch.full_like(score, torch.nan)
         return cls(items, score, scores.network.gather(1, items), of_head, plays, (plays > 0).long())
 
     @classmethod

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Union
+
+import numpy as np
 
 from recbole_popaware.errors import UsageError
 
@@ -59,6 +62,44 @@ class ListRules:
 
 
 @dataclass(frozen=True)
+class Shard:
+    """One of n shares of the work.
+
+    Attributes:
+        number: Which one, from 1.
+        of: n.
+
+    Raises:
+        UsageError: If there is no such share.
+    """
+
+    number: int = 1
+    of: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.of:
+            raise UsageError(f"the shard is [{self.number}/{self.of}], but must be from 1/{self.of} up")
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read ``3/16``.
+
+        Raises:
+            UsageError: If it is not of that form.
+        """
+        match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+        if not match:
+            raise UsageError(f"the shard is [{text}], but must be like 3/16, the third of sixteen")
+        return cls(int(match[1]), int(match[2]))
+
+    def indices(self, n: int, size: int) -> np.ndarray:
+        """Which of n users are in this shard, of whose batches of a size it has every one in :attr:`of`."""
+        index = np.arange(n)
+        own: np.ndarray = index[index // size % self.of == self.number - 1]
+        return own
+
+
+@dataclass(frozen=True)
 class Options:
     """How to recommend, apart from the users and the length of the lists.
 
@@ -67,12 +108,14 @@ class Options:
         explore_share: See :class:`ListRules`.
         exclude_history: See :class:`ListRules`.
         calibrated: See :class:`ListRules`.
-        history: An atomic ``.inter`` file whose plays replace those that the model was trained on.
+        history: Plays that replace those that the model was trained on: an atomic ``.inter`` file, a parquet
+            file, or a folder of parquet files.
+        shard: ``3/16``: the third of sixteen shares of the lists, for as many processes; needs an output.
         item_file: Titles of items: an atomic ``.item`` file, CSV or parquet with a column ``item_id``.
         title_column: Its column of titles; default: the one whose name says so.
         data_path: Folder of data sets, if it has moved since the training.
         device: ``cpu``, ``cuda`` or ``cuda:N``; default: a GPU where there is one.
-        batch_size: Users scored at once; default: what keeps a matrix of scores at 128 MiB.
+        batch_size: Users scored at once by a thread; default: 64 to 256, by the size of the catalogue.
         show_progress: Show a progress bar, where standard error is a terminal.
     """
 
@@ -81,6 +124,7 @@ class Options:
     exclude_history: bool = ListRules.exclude_history
     calibrated: bool | float = ListRules.calibrated
     history: str | os.PathLike[str] | None = None
+    shard: str | None = None
     item_file: str | os.PathLike[str] | None = None
     title_column: str | None = None
     data_path: str | os.PathLike[str] | None = None
@@ -91,6 +135,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.batch_size is not None and self.batch_size < 1:
             raise UsageError(f"the batch size is [{self.batch_size}], but must be at least 1")
+        if self.shard is not None:
+            Shard.parse(self.shard)
         if self.title_column is not None and self.item_file is None:
             raise UsageError(f"the title column [{self.title_column}] needs an item file that has it")
 

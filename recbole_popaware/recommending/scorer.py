@@ -2,14 +2,58 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
+from recbole.data.interaction import Interaction
 from recbole.data.transform import construct_transform
+from recbole.model.layers import FeedForward
 from torch import Tensor
+from torch.nn import functional
+
+from recbole_popaware.model.popularity_aware import PopularityAware
+from recbole_popaware.plays.counts import ItemCounts
+from recbole_popaware.plays.ragged import look_up_keys, row_keys
 
 _ITEMS_AT_ONCE = 4096  # of models that score one item a row
+_ALIGNED = 64  # floats: products are written half as fast to rows that begin anywhere
+
+
+class Workspace(threading.local):
+    """Memory for one matrix of scores, which each thread uses again and again."""
+
+    _memory: Tensor | None = None
+
+    def rows(self, n_rows: int, n_items: int, device: torch.device) -> Tensor:
+        """A matrix ``[n_rows, n_items]`` of any values, each row at a round address."""
+        width = -(-n_items // _ALIGNED) * _ALIGNED
+        if self._memory is None or self._memory.numel() < n_rows * width:
+            self._memory = torch.empty(n_rows * width, device=device)
+        return self._memory[: n_rows * width].view(n_rows, width)[:, :n_items]
+
+
+class HeadScores(NamedTuple):
+    """A popularity head's scores: one for all that a user never played, others one by one.
+
+    Attributes:
+        new: ``[B]`` the score of an item never played.
+        played: ``[D]`` those of the items that the rows' users have played, in the order of their counts.
+    """
+
+    new: Tensor
+    played: Tensor
+
+    @classmethod
+    def of(cls, sparse: tuple[Tensor, Tensor, Tensor], counts: ItemCounts) -> HeadScores:
+        """Take what :meth:`~recbole_popaware.model.popularity_head.PopularityHead.sparse` returns.
+
+        What a head does not count, such as plays before its window, scores as never played.
+        """
+        new, at, above = sparse
+        played = new[counts.rows]
+        return cls(new, played.index_add_(0, torch.searchsorted(counts.keys, at), above))
 
 
 class Scores(NamedTuple):
@@ -17,28 +61,89 @@ class Scores(NamedTuple):
 
     Attributes:
         network: ``[B, n_items]`` the network's scores, or all of a model that has no head, PopOnly too.
-        popularity: ``[B, n_items]`` the head's scores; ``None`` without a head.
+        head: The head's scores; ``[B, n_items]`` where they are not constant outside the history; ``None``
+            without a head.
     """
 
     network: Tensor
-    popularity: Tensor | None
+    head: HeadScores | Tensor | None
+
+    def head_of(self, items: Tensor, counts: ItemCounts) -> Tensor | None:
+        """The head's scores of items ``[B, K]``."""
+        if not isinstance(self.head, HeadScores):
+            return None if self.head is None else self.head.gather(1, items)
+        keys = row_keys(items, counts.n_items)
+        is_played = look_up_keys(keys, counts.keys, torch.ones_like(counts.keys)) > 0
+        played = look_up_keys(keys, counts.keys, self.head.played)
+        return played.where(is_played, self.head.new.unsqueeze(1))
+
+    def sums(self, counts: ItemCounts, weight: float = 1.0) -> Sums:
+        """What ranks items: the network's scores and ``weight`` times the head's."""
+        known = counts.rows, counts.items
+        if isinstance(self.head, HeadScores):
+            played = torch.add(self.network[known], self.head.played, alpha=weight)
+            return Sums(self.network, played, self.head.new, weight)
+        sums = self.network if self.head is None else torch.add(self.network, self.head, alpha=weight)
+        return Sums(sums, sums[known])
 
 
-def score_rows(model: Any, rows: Any, item_feat: Any = None) -> Scores:
+class Sums(NamedTuple):
+    """Scores of all items, of which those of new items lack a constant.
+
+    Attributes:
+        catalogue: ``[B, n_items]`` scores of items that the row's user never played, less the constant.
+        played: ``[D]`` scores of the others, in the order of their counts.
+        constant: ``[B]`` what is to be added to the scores of new items, if anything.
+        weight: What it is multiplied by.
+    """
+
+    catalogue: Tensor
+    played: Tensor
+    constant: Tensor | None = None
+    weight: float = 1.0
+
+    def complete(self, values: Tensor, rows: Tensor | slice = slice(None)) -> Tensor:
+        """Whole scores of new items, given what the catalogue says, ``[R, M]`` for some of the rows."""
+        if self.constant is None:
+            return values
+        return torch.add(values, self.constant[rows].unsqueeze(1), alpha=self.weight)
+
+
+def score_rows(
+    model: Any, rows: Any, counts: ItemCounts, item_feat: Any = None, workspace: Workspace | None = None
+) -> Scores:
     """Score all items for rows of RecBole's fields.
 
     Args:
         model: Any sequential or general model, in evaluation mode.
         rows: An interaction of B rows, on the model's device.
+        counts: What the rows' users have played.
         item_feat: Features of all items, for models that score one item a row only.
+        workspace: Where a matrix may be; what is returned is then valid until the thread's next call.
     """
     if hasattr(model, "network_scores"):
-        return Scores(model.network_scores(rows), model.popularity_scores(rows))
-    try:
-        scores = model.full_sort_predict(rows)
-    except NotImplementedError:  # RecBole's trainer asks such models in the same way
-        scores = torch.cat([_score_one_by_one(model, rows[[i]], item_feat) for i in range(len(rows))])
-    return Scores(scores.view(len(rows), -1).to(model.device), None)  # EASE's are on the CPU always
+        sparse = model.sparse_popularity(rows)
+        head = model.popularity_scores(rows) if sparse is None else HeadScores.of(sparse, counts)
+        if workspace is None or not isinstance(model, PopularityAware):
+            return Scores(model.network_scores(rows), head)
+        out = workspace.rows(len(rows), model.n_items, model.device)
+        return Scores(model.network_scores(rows, out), head)
+    return Scores(_all_scores(model, rows, item_feat), None)
+
+
+def shorten_windows(model: Any, rows: Any) -> Any:
+    """Cut the windows of rows behind the longest, for a model that gives the same scores then."""
+    if getattr(model, "reads_any_length", False):
+        longest = int(rows[model.ITEM_SEQ_LEN].max())
+        rows.update(Interaction({model.ITEM_SEQ: rows[model.ITEM_SEQ][:, :longest]}))
+    return rows
+
+
+def fuse_activations(model: Any) -> None:
+    """Let RecBole's Transformers compute their GELU in one pass instead of five; equal up to rounding."""
+    for layer in model.modules():
+        if isinstance(layer, FeedForward) and layer.intermediate_act_fn == layer.gelu:
+            layer.intermediate_act_fn = functional.gelu
 
 
 def score_terms(model: Any, rows: Any, item_feat: Any = None) -> dict[str, Tensor]:
@@ -54,8 +159,20 @@ def score_terms(model: Any, rows: Any, item_feat: Any = None) -> dict[str, Tenso
     if hasattr(model, "term_scores"):
         terms: dict[str, Tensor] = model.term_scores(rows)
         return terms
-    network, popularity = score_rows(model, rows, item_feat)
-    return {"network": network} if popularity is None else {"network": network, "head": popularity}
+    if not hasattr(model, "network_scores"):
+        return {"network": _all_scores(model, rows, item_feat)}
+    network, head = model.network_scores(rows), model.popularity_scores(rows)
+    return {"network": network} if head is None else {"network": network, "head": head}
+
+
+def _all_scores(model: Any, rows: Any, item_feat: Any) -> Tensor:
+    """Scores of all items ``[B, n_items]`` by a model that tells no head's from them."""
+    try:
+        scores = model.full_sort_predict(rows)
+    except NotImplementedError:  # RecBole's trainer asks such models in the same way
+        scores = torch.cat([_score_one_by_one(model, rows[[i]], item_feat) for i in range(len(rows))])
+    scores = scores.view(len(rows), -1).to(model.device)  # EASE's are on the CPU always
+    return scores.contiguous()  # may be one row that stands for all, which cannot be written to
 
 
 def _score_one_by_one(model: Any, row: Any, item_feat: Any) -> Tensor:

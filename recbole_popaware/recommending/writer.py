@@ -13,7 +13,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from recbole_popaware.errors import UsageError
-from recbole_popaware.files import check_file, replacing
+from recbole_popaware.files import check_file, check_folder, replacing
 
 _ROW_GROUP = 1 << 17
 
@@ -39,18 +39,26 @@ def check_output(path: Path, inputs: Iterable[str | os.PathLike[str] | None] = (
     """Check a file's ending and folder, before any work is done for it.
 
     Args:
-        path: The file that is to be written.
+        path: The file that is to be written, or without an ending a folder, which is made.
         inputs: Files that are read, which it must not replace; ``None`` is ignored.
 
     Raises:
         UsageError: If it cannot be written.
     """
-    if path.suffix not in _FORMATS:
-        raise UsageError(f"output [{path}] must end in {', '.join(_FORMATS)}")
-    check_file(path, "output")
+    if is_folder(path):
+        check_folder(path, "output")
+    elif path.suffix in _FORMATS:
+        check_file(path, "output")
+    else:
+        raise UsageError(f"output [{path}] must end in {', '.join(_FORMATS)}, or be a folder")
     for file in inputs:
         if file is not None and os.path.realpath(file) == os.path.realpath(path):
             raise UsageError(f"output [{path}] is a file that is read; name another")
+
+
+def is_folder(path: Path) -> bool:
+    """Whether an output is a folder: it has no ending, or another one than files and is there."""
+    return not path.suffix or (path.suffix not in _FORMATS and path.is_dir())
 
 
 def _write_parquet(file: Any, schema: pa.Schema, tables: Tables) -> None:

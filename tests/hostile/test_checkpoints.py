@@ -27,7 +27,7 @@ from recbole_popaware.trainer import Trainer
 
 ENTRIES = (
     *("settings", "epoch", "cur_step", "best_valid_score", "state_dict", "item_numbering", "other_parameter"),
-    *("optimizer", "best_valid_result", "train_loss", "random"),
+    *("catalogue", "optimizer", "best_valid_result", "train_loss", "random"),
 )
 
 
@@ -162,8 +162,8 @@ def test_a_wrong_entry_gets_one_line_and_code_2(whole, folder, toy, entry, value
     code = train_main(["--model=PopSASRec", *argv])
     printed = capsys.readouterr().err
     fine = {
-        *{(name, "None") for name in ("item_numbering", "other_parameter")},
-        *{(name, "missing") for name in ("item_numbering", "other_parameter")},
+        *{(name, "None") for name in ("item_numbering", "catalogue", "other_parameter")},
+        *{(name, "missing") for name in ("item_numbering", "catalogue", "other_parameter")},
         *{(name, "{}") for name in ("other_parameter", "best_valid_result", "train_loss")},
         *{("best_valid_result", "{'a': 1}"), ("item_numbering", "x")},
         *{(name, "7") for name in ("epoch", "cur_step", "best_valid_score")},

@@ -68,7 +68,7 @@ def in_a_file(name, content, read):
 
 
 def check_history(made, content):
-    result = in_a_file("new.inter", content, lambda file: read_histories(file, made.dataset))
+    result = in_a_file("new.inter", content, lambda file: read_histories([file], made.dataset))
     if result:
         (history, listeners), logged = result
         left_out = counted(logged, r": (\d+) of \d+ plays are left out")

@@ -86,9 +86,10 @@ def test_parquet_rows_are_gathered_into_groups(tmp_path, monkeypatch):
     assert [written.row_group(n).num_rows for n in range(written.num_row_groups)] == [6, 6, 3]
 
 
-@pytest.mark.parametrize("name", ["lists.txt", "lists", "gone/lists.csv", "folder.csv"])
+@pytest.mark.parametrize("name", ["lists.txt", "file", "gone/lists.csv", "folder.csv"])
 def test_outputs_that_cannot_be_are_refused(tmp_path, name):
     (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="output"):
         writer.check_output(tmp_path / name)
 

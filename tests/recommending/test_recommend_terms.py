@@ -61,7 +61,7 @@ def test_terms_sum_to_the_scores_of_all_items(file):
     terms, played = recommender.terms(users)
     scores, counts = recommender.score(users)
     torch.testing.assert_close(torch.stack(list(terms.values())).sum(0), scores.network)
-    assert scores.popularity is None
+    assert scores.head is None
     assert torch.equal(played.keys, counts.keys)
 
 
@@ -101,5 +101,6 @@ def test_terms_of_other_models_are_the_network_and_the_head(toy):
 def test_the_weight_of_the_head_is_in_its_term(toy):
     recommender = Recommender(save("PopSASRec", toy), popularity_weight=0.5)
     users = torch.tensor([2])
-    terms, (scores, _) = recommender.terms(users)[0], recommender.score(users)
-    assert torch.equal(terms["head"], 0.5 * scores.popularity)
+    terms, (scores, counts) = recommender.terms(users)[0], recommender.score(users)
+    items = torch.arange(counts.n_items).unsqueeze(0)
+    assert torch.equal(terms["head"], 0.5 * scores.head_of(items, counts))

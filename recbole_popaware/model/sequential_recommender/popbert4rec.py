@@ -25,6 +25,8 @@ class PopBERT4Rec(PopularityAware, BERT4Rec):
     the first position is a target like any other.
     """
 
+    reads_any_length = True
+
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
         fuse(self.trm_encoder)
@@ -67,7 +69,7 @@ class PopBERT4Rec(PopularityAware, BERT4Rec):
 
     def _append(self, windows: Tensor, lengths: Tensor, items: Tensor) -> Tensor:
         """Put an item ``[B]`` behind each window ``[B, L]`` and drop the first, as stock does."""
-        items = items.expand(len(windows)).unsqueeze(1)
+        items = items.expand_as(lengths).unsqueeze(1)
         return functional.pad(windows, (0, 1)).scatter(1, lengths.unsqueeze(1), items)[:, 1:]
 
     def _choose(self, windows: Tensor, last: Tensor) -> Tensor:

@@ -21,6 +21,8 @@ class PopSASRec(PopularityAware, SASRec):
     whole window.
     """
 
+    reads_any_length = True
+
     def __init__(self, config: Any, dataset: Any) -> None:
         super().__init__(config, dataset)
         fuse(self.trm_encoder)
