@@ -14,6 +14,7 @@ from recbole_popaware.catalogue import PADDING, Catalogue
 from recbole_popaware.checkpoint import load_weights, read_checkpoint, read_settings
 from recbole_popaware.config import Config
 from recbole_popaware.data.dataset import HistoryDataset, needs_times
+from recbole_popaware.data.mapped import TokenNumbers
 from recbole_popaware.data.rows import FieldNames, WindowFields
 from recbole_popaware.model.heads import REPLAY
 from recbole_popaware.model.popularity_aware import PopularityAware
@@ -43,9 +44,7 @@ class CatalogueDataset(HistoryDataset):
         self.field2type = dict.fromkeys((self.uid_field, self.iid_field), FeatureType.TOKEN)
         names = {self.uid_field: [PADDING], self.iid_field: catalogue.names}
         self.field2id_token = {field: np.array(known, dtype=object) for field, known in names.items()}
-        self.field2token_id = {
-            field: {name: n for n, name in enumerate(known)} for field, known in names.items()
-        }
+        self.field2token_id = TokenNumbers(self.field2id_token)
         self.training_plays = catalogue.plays
         nothing = np.empty(0, dtype=np.int64)
         self.history = PlayHistory.from_sorted(nothing, nothing, nothing, 1, needs_times(config))
