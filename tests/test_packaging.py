@@ -88,7 +88,7 @@ def test_every_console_script_is_named_in_the_readme(wheel):
     readme = (ROOT / "README.md").read_text()
     lines = _metadata(wheel, "entry_points.txt").splitlines()
     scripts = [line.split(" = ")[0] for line in lines if line.endswith(":main")]
-    assert len(scripts) == 4
+    assert len(scripts) == 5
     for script in scripts:
         assert f"`{script}`" in readme
 
