@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-BLOCK = 128  # scores that are compared by their maximum first
+from recbole_popaware.evaluator.best import best_values
 
 
 def top_items(scores: Tensor, k: int) -> Tensor:
@@ -20,30 +20,12 @@ def top_items(scores: Tensor, k: int) -> Tensor:
     Returns:
         ``[B, k]`` item ids; 0, the padding, behind the last item that may be recommended.
     """
-    values, items = _best(scores, min(k + 1, scores.size(1)))
+    values, items = best_values(scores, min(k + 1, scores.size(1)))
     tied = (values[:, 1:] == values[:, :-1]).any(dim=1)
     items = items[:, :k].clone()
     if tied.any():
         items[tied] = _break_ties(scores[tied], values[tied, k - 1 : k], k)
     return items.masked_fill_(values[:, :k].isneginf(), 0)
-
-
-def _best(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """``torch.topk``; in large catalogues it sees few of the scores, and takes a tenth of the time.
-
-    The k blocks of scores with the greatest maxima hold the k best: each of these blocks has a score that is
-    at least as good as every score outside of them.
-    """
-    n_blocks = scores.size(1) // BLOCK
-    if n_blocks <= 8 * k:
-        return torch.topk(scores, k, dim=1)
-    blocks = scores[:, : n_blocks * BLOCK].view(len(scores), n_blocks, BLOCK)
-    leading = blocks.amax(dim=2).topk(k, dim=1).indices
-    rest = torch.arange(n_blocks * BLOCK, scores.size(1), device=scores.device)
-    columns = leading.unsqueeze(2) * BLOCK + torch.arange(BLOCK, device=scores.device)
-    columns = torch.cat([columns.flatten(1), rest.expand(len(scores), -1)], dim=1)
-    values, best = torch.topk(scores.gather(1, columns), k, dim=1)
-    return values, columns.gather(1, best)
 
 
 def _break_ties(scores: Tensor, least: Tensor, k: int) -> Tensor:

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from recbole_popaware.evaluator.best import best_values
 from recbole_popaware.evaluator.ranking import top_items
 from recbole_popaware.plays.counts import ItemCounts
-from recbole_popaware.recommending.best import best_values
 from recbole_popaware.recommending.scorer import Sums
 
 _MORE = (

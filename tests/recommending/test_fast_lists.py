@@ -11,10 +11,10 @@ from helpers import GTS, save
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recbole_popaware.evaluator.best import best_values
 from recbole_popaware.evaluator.composition import NewItems, compose
 from recbole_popaware.evaluator.ranking import top_items
 from recbole_popaware.plays.counts import ItemCounts
-from recbole_popaware.recommending.best import best_values
 from recbole_popaware.recommending.options import ListRules
 from recbole_popaware.recommending.recommender import Recommender
 from recbole_popaware.recommending.scorer import HeadScores, Scores, Workspace
