@@ -19,7 +19,9 @@ from recbole_popaware.files import check_folder, one_line
 from recbole_popaware.plays.exponentials import LONGEST, Exponentials
 from recbole_popaware.serving.folder import FORMAT, ITEMS, MANIFEST, NETWORK, TENSORS
 
-CAN_BE_EXPORTED = "PopSASRec, PopBERT4Rec and PopGSASRec can, unless popularity_head is replay"
+CAN_BE_EXPORTED = (
+    "PopSASRec, PopBERT4Rec and PopGSASRec can, unless popularity_head is replay or output is countnet"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,7 +79,7 @@ def export(
     from recbole_popaware.recommending.without_log import load_without_log
 
     loaded = load_without_log(checkpoint, {"use_gpu": False})
-    if loaded is None:
+    if loaded is None or loaded.config["output"] == "countnet":
         raise UsageError(
             f"the model in {checkpoint} cannot be exported; {CAN_BE_EXPORTED}, trained by this version"
         )

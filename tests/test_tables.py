@@ -168,6 +168,7 @@ def test_half_precision_leaves_the_table_whole(toy):
         ("PopGSASRec", {"weight_decay": 0.1}, "weight_decay: 0.1 moves every row"),
         ("SASRec", {}, "table_optimizer: sparse_adam is not for SASRec"),
         ("PopGRU4Rec", {}, "table_optimizer: sparse_adam is not for PopGRU4Rec"),
+        ("PopGSASRec", {"output": "countnet"}, "output: countnet reads whole tables"),
         ("PopGSASRec", {"table_optimizer": "adam"}, "dense, sparse_adam, sparse_adagrad"),
     ],
 )

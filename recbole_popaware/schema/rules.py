@@ -99,6 +99,8 @@ def _tables(settings: Mapping[str, Any]) -> None:
             f"table_optimizer: {kind} moves the rows of drawn items, but loss_type: CE scores every item and "
             f"so moves every row; say --loss_type=SampledCE, BPR, BCE or gBCE, or --table_optimizer={DENSE}"
         )
+    if settings.get("output") == "countnet":
+        raise UsageError(f"output: countnet reads whole tables; say --table_optimizer={DENSE}")
     if settings.get("weight_decay"):
         raise UsageError(
             f"weight_decay: {settings['weight_decay']} moves every row of the item tables, which "

@@ -53,7 +53,9 @@ def test_numbers_made_by_hand():
     windows, states = torch.tensor([[1, 2, 1, 0]]), torch.tensor([[[1.0], [2.0], [4.0], [5.0]]])
     history = HeadHistory.of_windows(windows, 4)
     queries = history.before(torch.tensor([0]), torch.tensor([3]))
-    scorer = Scorer(NetworkScorer(table), None, history.plays, queries, Output(layer, states.flatten(0, 1)))
+    scorer = Scorer(
+        NetworkScorer(table, len(table)), None, history.plays, queries, Output(layer, states.flatten(0, 1))
+    )
     scores = scorer.catalogue(states[:, 2])
     once = (9 * 2 + 0.4 * 2) * 3  # item 2: W_played h = 2 * 4 + 1, W_plays h = 0.4, its state 2, alpha 3
     twice = (9 * 1 + 0.4 * (1 + 4) / 2) * math.log(2)
@@ -115,7 +117,7 @@ def test_candidates_have_the_scores_that_the_catalogue_has(seed):
     queries = history.before(rows, torch.tensor([2, 5, 4, 1]))
     hidden = torch.randn(len(rows), size, generator=random)
     scorer = Scorer(
-        NetworkScorer(table, bias, (torch.tensor(0.5),)),
+        NetworkScorer(table, len(table), bias, (torch.tensor(0.5),)),
         PopularityHead(n_items),
         history.plays,
         queries,

@@ -198,10 +198,12 @@ def test_the_manifest_says_what_the_model_is(checkpoint, tmp_path):
 def test_what_cannot_be_exported(checkpoint, toy, tmp_path, capsys):
     (tmp_path / "there").mkdir()
     pop_only = save("PopOnly", toy, eval_args=GTS)
+    countnet = save("PopSASRec", toy, output="countnet")
     for argv, message in [
         ([checkpoint, "there"], "is there already"),
         (["gone.pth", "new"], "gone.pth is not there"),
         ([pop_only, "new"], "cannot be exported; PopSASRec, PopBERT4Rec and PopGSASRec can"),
+        ([countnet, "new"], "cannot be exported"),
         ([checkpoint, "new", "--data-path=gone"], "--no-measures does without"),
         ([checkpoint], "folder"),
     ]:
