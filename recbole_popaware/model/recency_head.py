@@ -96,6 +96,7 @@ class RecencyHead(PopularityHead):
         """Offset c."""
         return self.log_offset.exp() if hasattr(self, "log_offset") else self.start_offset
 
+    @torch.no_grad()
     def values(self) -> dict[str, float]:
         """Alpha, eps, d, c and b as they are now."""
         now = (self.alpha, self._smoothing(), self.decay, self.offset, self._constant())
