@@ -74,7 +74,7 @@ class AtomicFiles(Dataset):
             )
 
     def _why_not_binary(self, folder: Path, name: str) -> str:
-        return f"{self.config['model']} cannot read"
+        return "RecBole's own classes cannot read"
 
     def _needed_fields(self) -> list[str]:
         """Fields that every play must have: times too, unless nobody asks for the plays in their order."""
