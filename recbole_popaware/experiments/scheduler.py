@@ -68,7 +68,7 @@ def do_runs(runs: Sequence[Run], store: RunStore, dataset: str, jobs: int) -> li
     """
     waiting, active = list(runs), list[_Worker]()
     failures: list[Failure] = []
-    threads = max(1, _cores() // jobs)
+    threads = threads_of_each(jobs)
     bar = tqdm(total=len(runs), unit="run", disable=None)
     with _stop_on_signals(), bar:
         try:
@@ -149,12 +149,16 @@ def _progress(worker: _Worker, store: RunStore) -> str:
     return worker.run.key
 
 
-def _cores() -> int:
-    """Cores that this process may use."""
+def threads_of_each(jobs: int) -> int:
+    """Threads of each of some runs at once: ``OMP_NUM_THREADS``, else its share of the cores we may use."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdecimal() and int(wanted) > 0:
+        return int(wanted)
     try:
-        return len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
+        cores = os.cpu_count() or 1
+    return max(1, cores // jobs)
 
 
 @contextmanager

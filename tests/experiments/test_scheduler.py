@@ -140,6 +140,16 @@ def test_threads_are_shared_out(monkeypatch):
     assert environment["PYTHONPATH"].endswith(f"{os.pathsep}elsewhere")
 
 
+@pytest.mark.parametrize(("wanted", "threads"), [("3", 3), ("", 2), ("0", 2), ("4,2", 2), (None, 2)])
+def test_the_user_may_say_how_many_threads_a_run_has(monkeypatch, wanted, threads):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(4)), raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if wanted is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", wanted)
+    assert scheduler.threads_of_each(2) == threads
+    assert scheduler.threads_of_each(8) == (3 if wanted == "3" else 1)
+
+
 def test_json_has_null_for_what_is_undefined(tmp_path):
     write_json(tmp_path / "x.json", {"a": [float("nan"), 1.5], "b": {"c": (float("inf"),)}})
     assert json.loads((tmp_path / "x.json").read_text()) == {"a": [None, 1.5], "b": {"c": [None]}}
