@@ -51,8 +51,9 @@ def main() -> None:
 
 def measure(model: str, dataset: str, split: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Train one model, and evaluate its checkpoint with played items and, under GTS, without."""
-    from recbole_popaware.quick_start import load_data_and_model, run_recbole_popaware
-    from recbole_popaware.utils import get_trainer
+    from only_new import only_new
+
+    from recbole_popaware.quick_start import run_recbole_popaware
 
     protocol = {"eval_args": GTS, **GRADED} if split == "gts" else {"eval_args": NEXT, **EXACT}
     with TemporaryDirectory() as folder:
@@ -66,12 +67,7 @@ def measure(model: str, dataset: str, split: str, settings: dict[str, Any]) -> d
             "unmasked": result["test_result"],
         }
         if split == "gts":
-            masked = load_data_and_model(result["checkpoint"], {"mask_history": True}, log=False)
-            trainer = get_trainer(masked.config["MODEL_TYPE"], masked.config["model"])(
-                masked.config, masked.model
-            )
-            trainer.eval_collector.data_collect(masked.train_data)
-            line["new_only"] = trainer.evaluate(masked.test_data, load_best_model=False, show_progress=False)
+            line["new_only"] = only_new(result["checkpoint"])
     return line
 
 
