@@ -70,6 +70,7 @@ def curve(system: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]
     config, model = experiment.config, experiment.model
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
     trainer.eval_collector.data_collect(experiment.train_data)
+    trainer.follow_schedule(max(arguments.steps))
     batches = (batch for _ in repeat(None) for batch in experiment.train_data)
     first = next(iter(experiment.valid_data))[0]
     trained, seconds = 0, 0.0

@@ -84,11 +84,14 @@ class ScheduledTraining:
 
     def fit(self, train_data: Any, *args: Any, **kwargs: Any) -> Any:
         """Train; see stock."""
-        schedule = self.config["learning_rate_schedule"] or SCHEDULES[0]
-        warmup, total = self.config["warmup_steps"] or 0, self.epochs * len(train_data)
-        factor = partial(rate_factor, schedule=schedule, warmup=warmup, total=total)
-        handle = follow(self.optimizer, factor)
+        handle = self.follow_schedule(self.epochs * len(train_data))
         try:
             return super().fit(train_data, *args, **kwargs)  # type: ignore[misc]  # the trainer's behind the mixin
         finally:
             handle.remove()
+
+    def follow_schedule(self, total: int) -> RemovableHandle:
+        """Let the learning rate go its course over ``total`` steps, until the handle is removed."""
+        schedule = self.config["learning_rate_schedule"] or SCHEDULES[0]
+        warmup = self.config["warmup_steps"] or 0
+        return follow(self.optimizer, partial(rate_factor, schedule=schedule, warmup=warmup, total=total))
