@@ -269,7 +269,8 @@ def prepare(config: Config, shared: SharedData | None = None) -> Prepared:
     names = [str(name) for name in dataset.field2id_token[dataset.iid_field]]
     model.item_numbering = numbering(names)
     if isinstance(train_data.dataset, HistoryDataset):
-        model.catalogue = Catalogue(names, train_data.dataset.item_plays()).entry()
+        trained = train_data.dataset
+        model.catalogue = Catalogue(names, trained.item_plays(), trained.item_popularity()).entry()
     logger.info(model)
     return Prepared(config, model, dataset, train_data, valid_data, test_data)
 

@@ -38,8 +38,8 @@ def recommend(
 
     Args:
         checkpoint: A file that training has saved; its data set must be where it was.
-        users: ``all``, ids, or a file that names users. Those without any plays get the globally popular
-            items.
+        users: ``all``, ids, or a file that names users. Those without any plays get what is popular
+            lately.
         topk: Length of the lists.
         output: A file ending in ``.parquet``, ``.csv`` or ``.jsonl`` to write to, batch by batch, or a
             folder, which gets a file a part; without one all lists are returned.

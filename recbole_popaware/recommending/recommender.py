@@ -104,7 +104,7 @@ class Recommender:
             self._titles = read_titles(options.item_file, options.title_column, names)
         self.schema = schema(self._titles is not None)
         trained = self.dataset if experiment.train_data is None else experiment.train_data.dataset
-        self._popular = self._popular_list(trained.item_plays())
+        self._popular = self._popular_list(trained.item_popularity())
         self.listeners = of_data_set(self.dataset)
         self._n_trained = len(self.listeners.names)
         self._trained_on: np.ndarray | None = None  # whether a general model knows each user
@@ -217,10 +217,10 @@ class Recommender:
             raise UsageError("the model's scores are not numbers; its training has failed")
         return own.of_rows(have_plays, self._popular)
 
-    def _popular_list(self, item_plays: Tensor) -> Lists:
-        plays = item_plays.cpu().float().index_fill(0, torch.zeros(1, dtype=torch.int64), -torch.inf)
-        items = top_items(plays.unsqueeze(0), self.rules.topk)
-        return Lists.popular(items, plays[items])
+    def _popular_list(self, popularity: Tensor) -> Lists:
+        scores = popularity.cpu().float().index_fill(0, torch.zeros(1, dtype=torch.int64), -torch.inf)
+        items = top_items(scores.unsqueeze(0), self.rules.topk)
+        return Lists.popular(items, scores[items])
 
     def _load(self, checkpoint: str | os.PathLike[str], properties: dict[str, Any]) -> Prepared:
         """Load a model, with the log of its training where that is needed."""

@@ -20,7 +20,7 @@ class Export(NamedTuple):
 
     Attributes:
         manifest: What the folder says of itself.
-        tensors: Arrays by name: ``items`` ``[n_items, H]``, ``plays`` ``[n_items]``, ``head`` ``[5]``,
+        tensors: Arrays by name: ``items`` ``[n_items, H]``, ``popularity`` ``[n_items]``, ``head`` ``[5]``,
             ``rates`` and ``weights`` ``[J]``, and ``bias`` ``[n_items]`` if the network has one.
         ids: ``[n_items - 1]`` ids of the items from number 1 up.
         network: A session of onnxruntime.
@@ -53,7 +53,7 @@ def read_export(folder: Path, threads: int) -> Export:
     try:
         tensors, ids = load(files[TENSORS]), files[ITEMS].decode().split("\n")
         network = onnxruntime.InferenceSession(files[NETWORK], options, ["CPUExecutionProvider"])
-        lengths = {len(tensors["items"]), len(tensors["plays"]), len(ids) + 1}
+        lengths = {len(tensors["items"]), len(tensors["popularity"]), len(ids) + 1}
     except Exception as error:  # parsers at work on bytes that somebody else made
         raise UsageError(f"{folder} is damaged: {' '.join(str(error).split())[:200]}") from error
     if len(lengths) > 1:

@@ -44,7 +44,11 @@ class Session:
         self.manifest, tensors, ids, self._network = export
         self.item_ids = ["", *ids]
         self._number = {name: number for number, name in enumerate(ids, 1)}
-        self._items, self._bias, self._plays = tensors["items"], tensors.get("bias"), tensors["plays"]
+        self._items, self._bias, self._popularity = (
+            tensors["items"],
+            tensors.get("bias"),
+            tensors["popularity"],
+        )
         self._memory = HeadMemory.of(self.manifest["head"], tensors, len(ids))
         self._length, self._users = int(self.manifest["window"]), dict[str, Listener]()
 
@@ -171,12 +175,12 @@ class Session:
         ]
 
     def _popular_list(self, k: int) -> list[Recommendation]:
-        plays = self._plays.astype(np.float32)
-        plays[0] = -np.inf
+        scores = self._popularity.copy()
+        scores[0] = -np.inf
         nothing = float("nan")
         return [
-            Recommendation(self.item_ids[item], float(plays[item]), nothing, nothing, 0, "popular")
-            for item in _best(plays, k).tolist()
+            Recommendation(self.item_ids[item], float(scores[item]), nothing, nothing, 0, "popular")
+            for item in _best(scores, k).tolist()
         ]
 
     def _take(self, listener: Listener, plays: Iterable[Play], who: str) -> Listener:

@@ -236,6 +236,13 @@ def test_checkpoints_of_earlier_versions_need_the_log(file, tmp_path):
     frame_of(PLAYS).to_parquet("plays.parquet")
     expected = recbole_popaware.recommend(file)
     pd.testing.assert_frame_equal(recbole_popaware.recommend("old.pth", history="plays.parquet"), expected)
+    popularity = catalogue.pop("item_popularity")
+    torch.save({**checkpoint, "catalogue": catalogue}, "new.pth")
+    recent = recbole_popaware.recommend("new.pth", ["zoe"], history="plays.parquet")
+    assert recent.score.tolist() == sorted(catalogue["item_plays"].tolist())[::-1][:10]
+    torch.save({**checkpoint, "catalogue": {**catalogue, "item_popularity": popularity[1:]}}, "new.pth")
+    with pytest.raises(UsageError, match="item ids are not those of the training"):
+        recbole_popaware.recommend("new.pth", history="plays.parquet")
     catalogue["item_ids"] = catalogue["item_ids"].replace("i1\n", "other\n")
     torch.save({**checkpoint, "catalogue": catalogue}, "new.pth")
     with pytest.raises(UsageError, match="item ids are not those of the training"):
