@@ -195,7 +195,7 @@ def test_histories_that_cannot_be_used(file, frame, message, capsys):
         (["--shard=0/4", "--output=lists"], "must be from 1/4 up"),
         (["--shard=5/4", "--output=lists"], "must be from 1/4 up"),
         (["--shard=4", "--output=lists"], "must be like 3/16"),
-        (["--shard=1/4"], "needs an --output"),
+        (["--shard=1/4"], "needs an output"),
         (["--history=nothing", "--output=lists"], "without a play"),
         (["--output=lists.parquet/x"], "output"),
     ],
