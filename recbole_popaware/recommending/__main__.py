@@ -133,6 +133,11 @@ def parse(argv: Sequence[str] | None) -> Arguments:
     )
     machine.add_argument("--workers", type=int, metavar="N", help="with ray: parts made at once")
     machine.add_argument("--device", help="cpu, cuda or cuda:N; default: a GPU where there is one")
+    machine.add_argument(
+        "--precision",
+        default=Options.precision,
+        help="float32 (default), or bfloat16 to find candidates with",
+    )
     machine.add_argument("--batch-size", type=int, metavar="N", help="users scored at once")
     known = vars(parser.parse_args(argv))
     options = {field.name: known.pop(field.name) for field in fields(Options) if field.name in known}

@@ -33,6 +33,7 @@ def recommend(
     title_column: str | None = None,
     data_path: str | os.PathLike[str] | None = None,
     device: str | None = None,
+    precision: str = Options.precision,
     batch_size: int | None = None,
     show_progress: bool = False,
 ) -> pd.DataFrame | None:
@@ -61,6 +62,7 @@ def recommend(
         title_column: Its column of titles; default: the one whose name says so.
         data_path: Folder of data sets, if it has moved since the training.
         device: ``cpu``, ``cuda`` or ``cuda:N``; default: a GPU where there is one.
+        precision: ``float32``, or ``bfloat16``: of the product that finds candidates.
         batch_size: Users scored at once; default: 64 to 256, by the catalogue's size.
         show_progress: Show a progress bar, where standard error is a terminal.
 
@@ -86,6 +88,7 @@ def recommend(
         title_column=title_column,
         data_path=data_path,
         device=device,
+        precision=precision,
         batch_size=batch_size,
         show_progress=show_progress,
     )

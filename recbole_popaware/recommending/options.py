@@ -17,6 +17,8 @@ from recbole_popaware.errors import UsageError
 
 EVERYBODY = "all"
 RAY = "ray"
+FLOAT32 = "float32"
+PRECISIONS = (FLOAT32, "bfloat16")
 Users = Union[str, "os.PathLike[str]", Sequence[str]]
 """``all``, a file that names users, or their ids."""
 
@@ -120,6 +122,7 @@ class Options:
         ray_address: With ``ray``: a running cluster; default: Ray is started on this machine.
         workers: With ``ray``: parts made at once; default: as many as there are GPUs, or else CPUs.
         device: ``cpu``, ``cuda`` or ``cuda:N``; default: a GPU where there is one.
+        precision: ``float32``, or ``bfloat16``: of the product that finds candidates.
         batch_size: Users scored at once by a thread; default: 64 to 256, by the size of the catalogue.
         show_progress: Show a progress bar, where standard error is a terminal.
     """
@@ -137,6 +140,7 @@ class Options:
     ray_address: str | None = None
     workers: int | None = None
     device: str | None = None
+    precision: str = FLOAT32
     batch_size: int | None = None
     show_progress: bool = False
 
@@ -145,6 +149,8 @@ class Options:
             raise UsageError(f"the batch size is [{self.batch_size}], but must be at least 1")
         if self.shard is not None:
             Shard.parse(self.shard)
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"precision is [{self.precision}], but must be one of {', '.join(PRECISIONS)}")
         self._check_tool()
         if self.title_column is not None and self.item_file is None:
             raise UsageError(f"the title column [{self.title_column}] needs an item file that has it")

@@ -27,7 +27,6 @@ from recbole_popaware.recommending.writer import is_folder
 logger = logging.getLogger(__name__)
 
 _MOST_PARTS = 64  # of histories in one file; those of a folder have a part each
-_TRIES = 3  # of a part whose worker dies
 
 
 @dataclass(frozen=True)
@@ -92,9 +91,7 @@ def write_lists(
             compute=ActorPoolStrategy(size=min(n, room, options.workers or room)),
             num_cpus=1,
             num_gpus=gpus,
-            max_restarts=_TRIES - 1,
-            max_task_retries=_TRIES - 1,
-        )
+        )  # Ray starts a worker that has died again, and gives it the part once more
         hidden = None if options.show_progress else True  # None: shown on terminals
         try:
             for part in tqdm(made.iter_rows(), total=n, unit=" parts", disable=hidden):
