@@ -126,7 +126,7 @@ def _write(folder: Path, loaded: Any, tested: dict[str, float] | None) -> None:
     scorer = model.network_scorer()
     with torch.no_grad():
         tensors = {"items": scorer.table, "popularity": dataset.item_popularity().float()}
-        tensors["head"] = head.pop("scale")
+        tensors["scale"] = head.pop("scale")
         if scorer.bias is not None:
             tensors["bias"] = scorer.weighted(scorer.bias)
         arrays = {name: tensor.contiguous().numpy() for name, tensor in tensors.items()}

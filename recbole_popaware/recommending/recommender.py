@@ -254,8 +254,8 @@ class Recommender:
             return None
         if not has_table(self._model):
             raise UsageError(
-                f"precision is [{precision}], but {type(self._model).__name__} here does not score by a product "
-                f"with a table, as PopSASRec, PopGSASRec and PopBERT4Rec do without replay and countnet"
+                f"precision is [{precision}], but {type(self._model).__name__} here does not score by a "
+                f"product with a table; PopSASRec, PopGSASRec and PopBERT4Rec do, without replay or countnet"
             )
         return RoughTable(self._model)
 

@@ -173,7 +173,7 @@ def test_rough_scores_are_those_of_the_table_in_bfloat16(toy, monkeypatch):
 @pytest.mark.parametrize("model", ["replay", "terms", "on demand", "many ties"])
 def test_other_models_have_no_rough_scores(toy, model):
     name, settings = MODELS[model]
-    with pytest.raises(UsageError, match="does not score by a product"):
+    with pytest.raises(UsageError, match="does not score by a product with a table"):
         Recommender(save(name, toy, **settings), 7, precision="bfloat16")
     with pytest.raises(UsageError, match="must be one of float32, bfloat16"):
         Options(precision="half")
