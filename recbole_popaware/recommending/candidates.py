@@ -19,8 +19,8 @@ from recbole_popaware.plays.counts import ItemCounts
 from recbole_popaware.recommending.scorer import Sums
 
 # New items beyond K that are looked at, so that a tie at the K-th score rarely asks for a full sort; where
-# scores are rough, K more and some, so that what belongs into a list is among them.
-_MORE, _MORE_OF_ROUGH = 8, 32
+# scores are rough, half as many as K more and some, so that what belongs into a list is among them.
+_MORE, _MORE_OF_ROUGH = 8, 16
 
 
 class Candidates(NamedTuple):
@@ -43,7 +43,7 @@ def best_new(sums: Sums, counts: ItemCounts, k: int) -> Candidates:
     kept, padding = catalogue[played], catalogue[:, 0].clone()
     catalogue[played] = -torch.inf
     catalogue[:, 0] = -torch.inf
-    more = _MORE if sums.exact is None else k + _MORE_OF_ROUGH
+    more = _MORE if sums.exact is None else k // 2 + _MORE_OF_ROUGH
     seen, seen_items = best_values(catalogue, min(k + more, catalogue.size(1)))
     if sums.exact is not None:
         seen = sums.exact.of(seen_items).where(seen > -torch.inf, -torch.inf)
