@@ -120,8 +120,20 @@ class Parts:
         if not is_folder(output):
             write(output, self._made.schema, (t for _, source in self._each() for t in self._tables(source)))
             return
+        self._check_others(output)
         for name, source in self._each():
             self._write_part(output / name, source, made_from)
+
+    def _check_others(self, folder: Path) -> None:
+        """Check that a folder has no lists of the same users in another number of parts."""
+        if self.by_file:
+            return
+        ending = "lists.parquet" if self._shard.of == 1 else f"-of-{self._shard.of:05}.parquet"
+        others = sorted(f.name for f in folder.glob("lists*.parquet") if not f.name.endswith(ending))
+        if others:
+            raise UsageError(
+                f"{folder} holds lists in another number of parts, such as {others[0]}; name another folder"
+            )
 
     def _write_part(self, file: Path, source: Path | None, made_from: str) -> None:
         sources = self._made.files if source is None else [source]

@@ -166,6 +166,19 @@ def test_files_of_other_lists_are_not_taken_for_these(file, tmp_path):
         recbole_popaware.recommend(file, output="lists", history="plays")
 
 
+def test_lists_in_another_number_of_parts_are_not_added_to(file):
+    recbole_popaware.recommend(file, output="lists", shard="1/2")
+    for shard in ("1/3", None):
+        with pytest.raises(
+            UsageError, match=r"another number of parts, such as lists-00001-of-00002.parquet"
+        ):
+            recbole_popaware.recommend(file, output="lists", shard=shard)
+    recbole_popaware.recommend(file, output="lists", shard="2/2")
+    recbole_popaware.recommend(file, output="whole")
+    with pytest.raises(UsageError, match="such as lists.parquet"):
+        recbole_popaware.recommend(file, output="whole", shard="1/2")
+
+
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
