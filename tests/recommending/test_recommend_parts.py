@@ -175,7 +175,7 @@ def test_lists_in_another_number_of_parts_are_not_added_to(file):
             recbole_popaware.recommend(file, output="lists", shard=shard)
     recbole_popaware.recommend(file, output="lists", shard="2/2")
     recbole_popaware.recommend(file, output="whole")
-    with pytest.raises(UsageError, match="such as lists.parquet"):
+    with pytest.raises(UsageError, match=r"such as lists\.parquet"):
         recbole_popaware.recommend(file, output="whole", shard="1/2")
 
 
