@@ -5,6 +5,7 @@
     python benchmarks/efficiency.py head | train | evaluate     # ours against itself and stock
     python benchmarks/efficiency.py reach --data-path atomic    # time to an accuracy, on real plays
     python benchmarks/efficiency.py recommend                              # users a second, memory
+    python benchmarks/efficiency.py session                     # milliseconds of a list of an exported model
     python benchmarks/efficiency.py catalogue        # a step and a ranking, 3 million items against 30,000
 
 Every measurement runs in a process of its own. Seconds and bytes depend on the machine; compare ratios.
@@ -24,6 +25,7 @@ from typing import Any
 
 import measure_catalogue
 import measure_recommend
+import measure_session
 import measure_training
 import numpy as np
 import pyarrow as pa
@@ -50,6 +52,7 @@ def main() -> None:
     data.set_defaults(run=compare_data)
     measure_training.add_commands(commands)
     measure_recommend.add_command(commands)
+    measure_session.add_command(commands)
     measure_catalogue.add_command(commands)
     arguments = parser.parse_args()
     arguments.run(arguments)

@@ -36,6 +36,7 @@ def add_command(commands: Any) -> None:
     words.add_argument("--plays", type=int, default=10, help="plays of each user; a window has 50")
     words.add_argument("--topk", type=int, default=10, help="length of the lists")
     words.add_argument("--parts", type=int, default=4, help="files of histories")
+    words.add_argument("--precision", default="float32", help="float32, or bfloat16 to find candidates with")
     words.add_argument("--checkpoint", help=argparse.SUPPRESS)  # one measurement, in this process
     words.set_defaults(run=compare)
 
@@ -51,7 +52,9 @@ def compare(given: argparse.Namespace) -> None:
             write_log(folder, given.items)
             write_histories(folder / "histories", users, given)
             words = [sys.argv[0], "recommend", "--checkpoint", save_first_weights(folder)]
-            words += [f"--{key}={getattr(given, key)}" for key in ("items", "plays", "topk", "parts")]
+            words += [
+                f"--{key}={getattr(given, key)}" for key in ("items", "plays", "topk", "parts", "precision")
+            ]
             command = [sys.executable, "-W", "ignore", *words, f"--users={users}"]
             subprocess.run(command, check=True)
 
@@ -63,7 +66,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     from recbole_popaware.recommending.recommender import Recommender
 
     folder = Path(given.checkpoint).parent
-    options = Options(history=folder / "histories")
+    options = Options(history=folder / "histories", precision=given.precision)
     made = Recommender(given.checkpoint, given.topk, options)
     loaded = peak_mb()
     bare = [measure_bare(given, made.batch_size)]
@@ -79,6 +82,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         "users": users,
         "plays": given.plays,
         "topk": given.topk,
+        "precision": given.precision,
         "users_per_s": round(users / wall),
         "of_bare": round(bare_wall / (wall / users), 2),
         "users_per_cpu_s": round(users / cpu),

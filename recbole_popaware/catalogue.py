@@ -20,16 +20,22 @@ class Catalogue(NamedTuple):
     Attributes:
         names: ``[n_items]`` their ids; the padding first.
         plays: ``[n_items]`` plays of each in the training part.
+        popularity: ``[n_items]`` the same, where older plays count less (:mod:`~.plays.fading`).
     """
 
     names: list[str]
     plays: Tensor
+    popularity: Tensor
 
     def entry(self) -> dict[str, Any] | None:
         """What a checkpoint holds: the ids as one text, a line each, and the plays."""
         if any("\n" in name for name in self.names):  # from a reader of the user's own: no atomic file has it
             return None
-        return {"item_ids": "\n".join(self.names[1:]), "item_plays": self.plays.cpu()}
+        return {
+            "item_ids": "\n".join(self.names[1:]),
+            "item_plays": self.plays.cpu(),
+            "item_popularity": self.popularity.cpu(),
+        }
 
     @classmethod
     def of_checkpoint(cls, checkpoint: Mapping[str, Any], file: Any) -> Catalogue | None:
@@ -42,9 +48,12 @@ class Catalogue(NamedTuple):
         if entry is None:
             return None
         names, plays = [PADDING, *entry["item_ids"].split("\n")], entry["item_plays"]
-        if numbering(names) != checkpoint.get("item_numbering") or plays.shape != (len(names),):
+        popularity = entry.get("item_popularity", plays.double())
+        if numbering(names) != checkpoint.get("item_numbering") or not (
+            plays.shape == popularity.shape == (len(names),)
+        ):
             raise UsageError(f"checkpoint {file} is damaged: its item ids are not those of the training")
-        return cls(names, plays)
+        return cls(names, plays, popularity)
 
 
 def is_entry(value: Any) -> bool:
@@ -54,6 +63,7 @@ def is_entry(value: Any) -> bool:
         and isinstance(value.get("item_ids"), str)
         and isinstance(value.get("item_plays"), Tensor)
         and value["item_plays"].dtype == torch.int64
+        and isinstance(value.get("item_popularity", torch.empty(0)), Tensor)
     )
 
 

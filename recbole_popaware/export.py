@@ -125,7 +125,8 @@ def _write(folder: Path, loaded: Any, tested: dict[str, float] | None) -> None:
     head, fading = _head(config, model)
     scorer = model.network_scorer()
     with torch.no_grad():
-        tensors = {"items": scorer.table, "plays": dataset.training_plays, "head": head.pop("scale")}
+        tensors = {"items": scorer.table, "popularity": dataset.item_popularity().float()}
+        tensors["scale"] = head.pop("scale")
         if scorer.bias is not None:
             tensors["bias"] = scorer.weighted(scorer.bias)
         arrays = {name: tensor.contiguous().numpy() for name, tensor in tensors.items()}

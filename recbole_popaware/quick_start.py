@@ -26,6 +26,7 @@ from recbole_popaware.data.dataset import HistoryDataset, windows_named
 from recbole_popaware.data.utils import SharedData, create_dataset, data_preparation
 from recbole_popaware.distributed import is_first
 from recbole_popaware.errors import UsageError
+from recbole_popaware.extending import extend, read_earlier
 from recbole_popaware.files import check_folder, one_line, replacing
 from recbole_popaware.schema.catalogue import check_catalogue
 from recbole_popaware.schema.memory import check_memory, limit_evaluation
@@ -143,7 +144,8 @@ def check_files(config: Config) -> None:
     """Check what a training reads and writes beside its data, before these are loaded.
 
     Raises:
-        UsageError: If a folder cannot be written to, or ``resume_from`` is no checkpoint to go on from.
+        UsageError: If a folder cannot be written to, or ``resume_from`` or ``extend_from`` is no
+            checkpoint to go on from.
     """
     if is_first(config):
         check_folder(config["checkpoint_dir"], "checkpoint_dir")
@@ -151,6 +153,8 @@ def check_files(config: Config) -> None:
     if config["resume_from"]:
         check_folder(Path(config["resume_from"]).parent, "the folder of resume_from")
         read_checkpoint(config["resume_from"], to_resume=True)
+    if config["extend_from"]:
+        read_earlier(config["extend_from"], config)
 
 
 def train_prepared(
@@ -162,6 +166,8 @@ def train_prepared(
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, prepared.model)
     if config["resume_from"]:
         trainer.resume_checkpoint(config["resume_from"])
+    elif config["extend_from"]:
+        extend(prepared.model, prepared.dataset, config["extend_from"], config)
     run_log.show()  # what could be a mistake of the user has been looked at
     # Beside the weights, or where they would be.
     per_user = Path(trainer.saved_model_file).with_suffix(".per_user.parquet")
@@ -263,7 +269,8 @@ def prepare(config: Config, shared: SharedData | None = None) -> Prepared:
     names = [str(name) for name in dataset.field2id_token[dataset.iid_field]]
     model.item_numbering = numbering(names)
     if isinstance(train_data.dataset, HistoryDataset):
-        model.catalogue = Catalogue(names, train_data.dataset.item_plays()).entry()
+        trained = train_data.dataset
+        model.catalogue = Catalogue(names, trained.item_plays(), trained.item_popularity()).entry()
     logger.info(model)
     return Prepared(config, model, dataset, train_data, valid_data, test_data)
 

@@ -25,7 +25,7 @@ _PLACE_WORDS = frozenset(
     ("path", "dir", "file", "files", "folder", "url", "save", "resume", "pretrain", "wandb")
 )
 # These do too, or let RecBole's models read a file that another property names.
-_PLACES = frozenset(("warm_up", "train_stage", "train_method", *PROCESS_PROPERTIES))
+_PLACES = frozenset(("extend_from", "warm_up", "train_stage", "train_method", *PROCESS_PROPERTIES))
 # Parts of the names of files in the folder of the data.
 _NAMES = ("dataset", "benchmark_filename", "additional_feat_suffix")
 # What RecBole writes and reads as pickled objects, which run code when they are read.

@@ -21,6 +21,7 @@ from recbole_popaware.data.summary import summarize
 from recbole_popaware.data.targets import GradedTargets
 from recbole_popaware.errors import UsageError
 from recbole_popaware.plays.columns import Ranges, column_of, count_items
+from recbole_popaware.plays.fading import faded_plays
 from recbole_popaware.plays.history import PlayHistory
 
 
@@ -241,6 +242,12 @@ class HistoryDataset(OrderedDataset):
             with_first = ranges.first - (ranges.first == self.history.starts[ranges.users] + 1).long()
             return count_items(self.history.items, with_first, ranges.ends, self.item_num)
         return torch.bincount(self._rows_and_first_plays()[self.iid_field], minlength=self.item_num)
+
+    def item_popularity(self) -> Tensor:
+        """The same, where older plays count less, ``[n_items]``; all count 1 in files split beforehand."""
+        if self.history is None:
+            return self.item_plays().double()
+        return faded_plays(self.history, self.training_ends(), self.item_num)
 
     def training_ends(self) -> Tensor:
         """Position behind each user's last play in the training part, ``[n_users]``.

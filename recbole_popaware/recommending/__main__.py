@@ -52,10 +52,7 @@ def carry_out(arguments: Arguments) -> str:
     """Do what is asked and return what to print."""
     output, topk, options = arguments.output, arguments.topk, arguments.options
     options.rules(topk)  # before the slow imports
-    if options.shard is not None and output is None:
-        raise UsageError(
-            f"shard {options.shard} of the lists needs an --output, a file of its own or a folder"
-        )
+    options.check_output(output)
     if arguments.explain is not None and (output, arguments.users) != (None, None):
         raise UsageError("--explain prints about one user; leave out --users and --output")
     from recbole_popaware.compat import import_recbole  # slow imports
@@ -130,7 +127,17 @@ def parse(argv: Sequence[str] | None) -> Arguments:
     files.add_argument("--data-path", metavar="FOLDER", help="where the data sets are now")
     files.add_argument("--shard", metavar="I/N", help="make one of N shares of the lists, such as 3/16")
     machine = parser.add_argument_group("machine")
+    machine.add_argument("--tool", metavar="ray", help="make the parts of a folder in Ray's workers")
+    machine.add_argument(
+        "--ray-address", metavar="HOST:PORT", help="a running cluster; default: start Ray here"
+    )
+    machine.add_argument("--workers", type=int, metavar="N", help="with ray: parts made at once")
     machine.add_argument("--device", help="cpu, cuda or cuda:N; default: a GPU where there is one")
+    machine.add_argument(
+        "--precision",
+        default=Options.precision,
+        help="float32 (default), or bfloat16 to find candidates with",
+    )
     machine.add_argument("--batch-size", type=int, metavar="N", help="users scored at once")
     known = vars(parser.parse_args(argv))
     options = {field.name: known.pop(field.name) for field in fields(Options) if field.name in known}

@@ -18,9 +18,9 @@ from recbole_popaware.evaluator.ranking import top_items
 from recbole_popaware.plays.counts import ItemCounts
 from recbole_popaware.recommending.scorer import Sums
 
-_MORE = (
-    8  # new items beyond K that are looked at, so that a tie at the K-th score rarely asks for a full sort
-)
+# New items beyond K that are looked at, so that a tie at the K-th score rarely asks for a full sort; where
+# scores are rough, half as many as K more and some, so that what belongs into a list is among them.
+_MORE, _MORE_OF_ROUGH = 8, 16
 
 
 class Candidates(NamedTuple):
@@ -43,7 +43,10 @@ def best_new(sums: Sums, counts: ItemCounts, k: int) -> Candidates:
     kept, padding = catalogue[played], catalogue[:, 0].clone()
     catalogue[played] = -torch.inf
     catalogue[:, 0] = -torch.inf
-    seen, seen_items = best_values(catalogue, min(k + _MORE, catalogue.size(1)))
+    more = _MORE if sums.exact is None else k // 2 + _MORE_OF_ROUGH
+    seen, seen_items = best_values(catalogue, min(k + more, catalogue.size(1)))
+    if sums.exact is not None:
+        seen = sums.exact.of(seen_items).where(seen > -torch.inf, -torch.inf)
     order = _order(seen := sums.complete(seen), seen_items)
     values, items = (column.gather(1, order)[:, :k] for column in (seen, seen_items))
     # Sums can be equal where what the catalogue says is not: with items that were not seen, too.

@@ -44,7 +44,7 @@ class Lists(NamedTuple):
         of_head = scores.head_of(items, counts)
         if of_head is None:
             of_head = torch.full_like(score, torch.nan)
-        return cls(items, score, scores.network.gather(1, items), of_head, plays, (plays > 0).long())
+        return cls(items, score, scores.network_of(items), of_head, plays, (plays > 0).long())
 
     @classmethod
     def popular(cls, items: Tensor, score: Tensor) -> Lists:

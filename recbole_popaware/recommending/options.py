@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import os
 import re
@@ -15,6 +16,9 @@ import numpy as np
 from recbole_popaware.errors import UsageError
 
 EVERYBODY = "all"
+RAY = "ray"
+FLOAT32 = "float32"
+PRECISIONS = (FLOAT32, "bfloat16")
 Users = Union[str, "os.PathLike[str]", Sequence[str]]
 """``all``, a file that names users, or their ids."""
 
@@ -114,7 +118,11 @@ class Options:
         item_file: Titles of items: an atomic ``.item`` file, CSV or parquet with a column ``item_id``.
         title_column: Its column of titles; default: the one whose name says so.
         data_path: Folder of data sets, if it has moved since the training.
+        tool: ``ray``: make the parts of a folder in Ray's workers; default: in this process.
+        ray_address: With ``ray``: a running cluster; default: Ray is started on this machine.
+        workers: With ``ray``: parts made at once; default: as many as there are GPUs, or else CPUs.
         device: ``cpu``, ``cuda`` or ``cuda:N``; default: a GPU where there is one.
+        precision: ``float32``, or ``bfloat16``: of the product that finds candidates.
         batch_size: Users scored at once by a thread; default: 64 to 256, by the size of the catalogue.
         show_progress: Show a progress bar, where standard error is a terminal.
     """
@@ -128,7 +136,11 @@ class Options:
     item_file: str | os.PathLike[str] | None = None
     title_column: str | None = None
     data_path: str | os.PathLike[str] | None = None
+    tool: str | None = None
+    ray_address: str | None = None
+    workers: int | None = None
     device: str | None = None
+    precision: str = FLOAT32
     batch_size: int | None = None
     show_progress: bool = False
 
@@ -137,8 +149,36 @@ class Options:
             raise UsageError(f"the batch size is [{self.batch_size}], but must be at least 1")
         if self.shard is not None:
             Shard.parse(self.shard)
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"precision is [{self.precision}], but must be one of {', '.join(PRECISIONS)}")
+        self._check_tool()
         if self.title_column is not None and self.item_file is None:
             raise UsageError(f"the title column [{self.title_column}] needs an item file that has it")
+
+    def _check_tool(self) -> None:
+        if self.tool not in (None, RAY):
+            raise UsageError(f"tool is [{self.tool}], but must be {RAY}, or left out")
+        if self.tool is None and (self.ray_address, self.workers) != (None, None):
+            raise UsageError(f"workers and an address of Ray need tool={RAY}")
+        if self.workers is not None and self.workers < 1:
+            raise UsageError(f"workers is [{self.workers}], but must be at least 1")
+        if self.tool == RAY and self.shard is not None:
+            raise UsageError(f"tool={RAY} makes all shards; leave out the shard [{self.shard}]")
+        if self.tool == RAY and importlib.util.find_spec("ray") is None:
+            raise UsageError(f"tool={RAY} needs ray; docs/tuning.md says how to install it")
+
+    def check_output(self, output: Path | None) -> None:
+        """Check that there is a place for a share of the lists, or for parts.
+
+        Raises:
+            UsageError: If there is not.
+        """
+        if output is None and self.shard is not None:
+            raise UsageError(
+                f"shard {self.shard} of the lists needs an output, a file of its own or a folder"
+            )
+        if output is None and self.tool == RAY:
+            raise UsageError(f"tool={RAY} needs an output, a folder: a name without an ending")
 
     def rules(self, topk: int) -> ListRules:
         """The rules of lists of a length."""

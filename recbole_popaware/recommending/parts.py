@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from logging import getLogger
 from pathlib import Path
 
@@ -21,12 +21,14 @@ import pyarrow.parquet as pq
 from recbole_popaware.errors import UsageError
 from recbole_popaware.files import check_folder
 from recbole_popaware.recommending.columns import complaints_of
-from recbole_popaware.recommending.options import EVERYBODY, Options, Shard, Users
+from recbole_popaware.recommending.options import EVERYBODY, RAY, Options, Shard, Users
 from recbole_popaware.recommending.recommender import Recommender
 from recbole_popaware.recommending.writer import is_folder, write
 
 logger = getLogger(__name__)
 
+# Options that say how lists are made, and not which.
+_OF_THE_RUN = ("history", "shard", "tool", "ray_address", "workers", "device", "show_progress")
 _MADE_FROM = b"recbole_popaware.made_from"  # in the metadata of a part's file
 
 
@@ -72,9 +74,16 @@ def write_lists(recommender: Recommender, users: Users, output: Path, options: O
         UsageError: If something cannot be read or written, or a file of the folder comes from other histories
             or options. What is finished stays; nothing is half-written.
     """
+    of_lists = {field.name: getattr(options, field.name) for field in fields(options)}
+    for name in _OF_THE_RUN:
+        del of_lists[name]
+    made_from = f"{of_lists} {recommender.rules} {_digest(recommender.checkpoint)} {users}"
+    if options.tool == RAY:
+        from recbole_popaware.recommending import ray_lists
+
+        return ray_lists.write_lists(recommender, users, output, made_from, options)
     parts = Parts(recommender, users, Shard() if options.shard is None else Shard.parse(options.shard))
-    everything = replace(options, history=None, shard=None, device=None, show_progress=False)
-    parts.write(output, f"{everything} {recommender.rules} {_digest(recommender.checkpoint)} {users}")
+    parts.write(output, made_from)
     return parts.counts
 
 
@@ -85,11 +94,15 @@ class Parts:
         recommender: Makes the lists.
         users: As :meth:`~.recommender.Recommender.select` takes them.
         shard: Which parts.
+
+    Attributes:
+        by_file: Whether each file of the histories is a part.
+        counts: What was done.
     """
 
     def __init__(self, recommender: Recommender, users: Users, shard: Shard) -> None:
         self._made, self._users, self._shard = recommender, users, shard
-        self._by_file = recommender.in_parts and isinstance(users, str) and users == EVERYBODY
+        self.by_file = recommender.in_parts and isinstance(users, str) and users == EVERYBODY
         self._seen = np.empty(0, dtype=np.uint64)
         self.counts = Counts()
 
@@ -107,8 +120,20 @@ class Parts:
         if not is_folder(output):
             write(output, self._made.schema, (t for _, source in self._each() for t in self._tables(source)))
             return
+        self._check_others(output)
         for name, source in self._each():
             self._write_part(output / name, source, made_from)
+
+    def _check_others(self, folder: Path) -> None:
+        """Check that a folder has no lists of the same users in another number of parts."""
+        if self.by_file:
+            return
+        ending = "lists.parquet" if self._shard.of == 1 else f"-of-{self._shard.of:05}.parquet"
+        others = sorted(f.name for f in folder.glob("lists*.parquet") if not f.name.endswith(ending))
+        if others:
+            raise UsageError(
+                f"{folder} holds lists in another number of parts, such as {others[0]}; name another folder"
+            )
 
     def _write_part(self, file: Path, source: Path | None, made_from: str) -> None:
         sources = self._made.files if source is None else [source]
@@ -130,7 +155,7 @@ class Parts:
     def _each(self) -> Iterator[tuple[Path, Path | None]]:
         """Name of each part's file in a folder, and the file of its histories."""
         number, of = self._shard.number, self._shard.of
-        if self._by_file:
+        if self.by_file:
             folder = Path(os.path.commonpath([file.parent for file in self._made.files]))
             for file in self._made.files[number - 1 :: of]:
                 yield file.relative_to(folder), file

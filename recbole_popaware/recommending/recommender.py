@@ -27,8 +27,9 @@ from recbole_popaware.quick_start import Prepared, load_data_and_model
 from recbole_popaware.recommending.columns import read_titles, read_users
 from recbole_popaware.recommending.listeners import Listeners, of_data_set, read_histories
 from recbole_popaware.recommending.lists import Lists, schema, to_table
-from recbole_popaware.recommending.options import EVERYBODY, Options, Users, one_of_both
+from recbole_popaware.recommending.options import EVERYBODY, FLOAT32, Options, Users, one_of_both
 from recbole_popaware.recommending.play_files import files_of
+from recbole_popaware.recommending.rough import RoughTable, has_table
 from recbole_popaware.recommending.scorer import (
     Scores,
     Workspace,
@@ -95,6 +96,7 @@ class Recommender:
         self._device: torch.device = experiment.config["device"]
         self._transform = inference_transform(experiment.config)
         self._workspace = Workspace()
+        self._rough = self._rough_table(options.precision)
         self._show_progress = options.show_progress
         n_items = self.dataset.item_num
         self.batch_size = options.batch_size or users_at_once(n_items)
@@ -104,7 +106,7 @@ class Recommender:
             self._titles = read_titles(options.item_file, options.title_column, names)
         self.schema = schema(self._titles is not None)
         trained = self.dataset if experiment.train_data is None else experiment.train_data.dataset
-        self._popular = self._popular_list(trained.item_plays())
+        self._popular = self._popular_list(trained.item_popularity())
         self.listeners = of_data_set(self.dataset)
         self._n_trained = len(self.listeners.names)
         self._trained_on: np.ndarray | None = None  # whether a general model knows each user
@@ -183,7 +185,7 @@ class Recommender:
         """
         rows, counts = self._rows(users)
         item_feat = self.dataset.get_item_feature()
-        return score_rows(self._model, rows, counts, item_feat, self._workspace), counts
+        return score_rows(self._model, rows, counts, item_feat, self._workspace, self._rough), counts
 
     @torch.inference_mode()
     def terms(self, users: Tensor) -> tuple[dict[str, Tensor], ItemCounts]:
@@ -217,10 +219,10 @@ class Recommender:
             raise UsageError("the model's scores are not numbers; its training has failed")
         return own.of_rows(have_plays, self._popular)
 
-    def _popular_list(self, item_plays: Tensor) -> Lists:
-        plays = item_plays.cpu().float().index_fill(0, torch.zeros(1, dtype=torch.int64), -torch.inf)
-        items = top_items(plays.unsqueeze(0), self.rules.topk)
-        return Lists.popular(items, plays[items])
+    def _popular_list(self, popularity: Tensor) -> Lists:
+        scores = popularity.cpu().float().index_fill(0, torch.zeros(1, dtype=torch.int64), -torch.inf)
+        items = top_items(scores.unsqueeze(0), self.rules.topk)
+        return Lists.popular(items, scores[items])
 
     def _load(self, checkpoint: str | os.PathLike[str], properties: dict[str, Any]) -> Prepared:
         """Load a model, with the log of its training where that is needed."""
@@ -246,6 +248,16 @@ class Recommender:
                 type(self._model).__name__,
             )
         self.listeners = listeners
+
+    def _rough_table(self, precision: str) -> RoughTable | None:
+        if precision == FLOAT32:
+            return None
+        if not has_table(self._model):
+            raise UsageError(
+                f"precision is [{precision}], but {type(self._model).__name__} here does not score by a "
+                f"product with a table; PopSASRec, PopGSASRec and PopBERT4Rec do, without replay or countnet"
+            )
+        return RoughTable(self._model)
 
     def _check(self) -> None:
         model = type(self._model).__name__

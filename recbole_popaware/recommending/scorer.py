@@ -16,6 +16,7 @@ from torch.nn import functional
 from recbole_popaware.model.popularity_aware import PopularityAware
 from recbole_popaware.plays.counts import ItemCounts
 from recbole_popaware.plays.ragged import look_up_keys, row_keys
+from recbole_popaware.recommending.rough import Exact, RoughTable
 
 _ITEMS_AT_ONCE = 4096  # of models that score one item a row
 _ALIGNED = 64  # floats: products are written half as fast to rows that begin anywhere
@@ -63,10 +64,16 @@ class Scores(NamedTuple):
         network: ``[B, n_items]`` the network's scores, or all of a model that has no head, PopOnly too.
         head: The head's scores; ``[B, n_items]`` where they are not constant outside the history; ``None``
             without a head.
+        exact: The network's scores one by one, where the matrix has rough ones.
     """
 
     network: Tensor
     head: HeadScores | Tensor | None
+    exact: Exact | None = None
+
+    def network_of(self, items: Tensor) -> Tensor:
+        """The network's scores of items ``[B, K]``."""
+        return self.network.gather(1, items) if self.exact is None else self.exact.of(items)
 
     def head_of(self, items: Tensor, counts: ItemCounts) -> Tensor | None:
         """The head's scores of items ``[B, K]``."""
@@ -80,11 +87,14 @@ class Scores(NamedTuple):
     def sums(self, counts: ItemCounts, weight: float = 1.0) -> Sums:
         """What ranks items: the network's scores and ``weight`` times the head's."""
         known = counts.rows, counts.items
-        if isinstance(self.head, HeadScores):
-            played = torch.add(self.network[known], self.head.played, alpha=weight)
-            return Sums(self.network, played, self.head.new, weight)
-        sums = self.network if self.head is None else torch.add(self.network, self.head, alpha=weight)
-        return Sums(sums, sums[known])
+        if isinstance(self.head, Tensor):
+            sums = torch.add(self.network, self.head, alpha=weight)
+            return Sums(sums, sums[known])
+        played = self.network[known] if self.exact is None else self.exact.pairs(*known)
+        if self.head is None:
+            return Sums(self.network, played, exact=self.exact)
+        played = torch.add(played, self.head.played, alpha=weight)
+        return Sums(self.network, played, self.head.new, weight, self.exact)
 
 
 class Sums(NamedTuple):
@@ -95,12 +105,14 @@ class Sums(NamedTuple):
         played: ``[D]`` scores of the others, in the order of their counts.
         constant: ``[B]`` what is to be added to the scores of new items, if anything.
         weight: What it is multiplied by.
+        exact: The scores that the catalogue should have, where it has rough ones.
     """
 
     catalogue: Tensor
     played: Tensor
     constant: Tensor | None = None
     weight: float = 1.0
+    exact: Exact | None = None
 
     def complete(self, values: Tensor, rows: Tensor | slice = slice(None)) -> Tensor:
         """Whole scores of new items, given what the catalogue says, ``[R, M]`` for some of the rows."""
@@ -110,7 +122,12 @@ class Sums(NamedTuple):
 
 
 def score_rows(
-    model: Any, rows: Any, counts: ItemCounts, item_feat: Any = None, workspace: Workspace | None = None
+    model: Any,
+    rows: Any,
+    counts: ItemCounts,
+    item_feat: Any = None,
+    workspace: Workspace | None = None,
+    rough: RoughTable | None = None,
 ) -> Scores:
     """Score all items for rows of RecBole's fields.
 
@@ -120,6 +137,7 @@ def score_rows(
         counts: What the rows' users have played.
         item_feat: Features of all items, for models that score one item a row only.
         workspace: Where a matrix may be; what is returned is then valid until the thread's next call.
+        rough: The model's table, where rough scores are to find the candidates; needs a workspace.
     """
     if hasattr(model, "network_scores"):
         sparse = model.sparse_popularity(rows)
@@ -127,6 +145,9 @@ def score_rows(
         if workspace is None or not isinstance(model, PopularityAware):
             return Scores(model.network_scores(rows), head)
         out = workspace.rows(len(rows), model.n_items, model.device)
+        if rough is not None:
+            exact = rough.scores(model.last_hidden(rows), out)
+            return Scores(out, head, exact)
         return Scores(model.network_scores(rows, out), head)
     return Scores(_all_scores(model, rows, item_feat), None)
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from recbole.data.interaction import Interaction
 from recbole.utils import FeatureType
+from torch import Tensor
 
 from recbole_popaware.catalogue import PADDING, Catalogue
 from recbole_popaware.checkpoint import load_weights, read_checkpoint, read_settings
@@ -45,7 +46,7 @@ class CatalogueDataset(HistoryDataset):
         names = {self.uid_field: [PADDING], self.iid_field: catalogue.names}
         self.field2id_token = {field: np.array(known, dtype=object) for field, known in names.items()}
         self.field2token_id = TokenNumbers(self.field2id_token)
-        self.training_plays = catalogue.plays
+        self.training_plays, self._popularity = catalogue.plays, catalogue.popularity
         nothing = np.empty(0, dtype=np.int64)
         self.history = PlayHistory.from_sorted(nothing, nothing, nothing, 1, needs_times(config))
         self._windows = WindowFields(
@@ -55,6 +56,10 @@ class CatalogueDataset(HistoryDataset):
             FieldNames(self.uid_field, self.end_field, self.item_list_length_field),
             [self.item_list_length_field, self.iid_field + config["LIST_SUFFIX"]],
         )
+
+    def item_popularity(self) -> Tensor:
+        """As the training found it, ``[n_items]``."""
+        return self._popularity
 
     def num(self, field: str) -> int:
         """How many numbers a field's values have."""

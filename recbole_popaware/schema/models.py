@@ -119,6 +119,7 @@ OURS: dict[str, Check] = {
     "training_seconds": optional(number(most=1e9, above=0)),
     "lenient": SWITCH,
     "resume_from": optional(PATH),
+    "extend_from": optional(PATH),
     "tensorboard_dir": optional(PATH),
     "protocol": one_of(PROTOCOLS),
     "kept_users": one_of(KEPT_USERS),

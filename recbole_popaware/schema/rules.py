@@ -76,6 +76,10 @@ def _popularity_head(settings: Mapping[str, Any]) -> None:
 
 
 def _training(settings: Mapping[str, Any]) -> None:
+    if settings.get("resume_from") and settings.get("extend_from"):
+        raise UsageError(
+            "resume_from goes on with a training that has stopped, and extend_from begins one; leave one out"
+        )
     transform = settings.get("transform")
     if settings.get("train_targets") == "all" and transform:
         raise UsageError(

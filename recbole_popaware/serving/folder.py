@@ -20,7 +20,7 @@ class Export(NamedTuple):
 
     Attributes:
         manifest: What the folder says of itself.
-        tensors: Arrays by name: ``items`` ``[n_items, H]``, ``plays`` ``[n_items]``, ``head`` ``[5]``,
+        tensors: Arrays by name: ``items`` ``[n_items, H]``, ``popularity`` ``[n_items]``, ``scale`` ``[5]``,
             ``rates`` and ``weights`` ``[J]``, and ``bias`` ``[n_items]`` if the network has one.
         ids: ``[n_items - 1]`` ids of the items from number 1 up.
         network: A session of onnxruntime.
@@ -33,11 +33,7 @@ class Export(NamedTuple):
 
 
 def read_export(folder: Path, threads: int) -> Export:
-    """Read a folder.
-
-    Args:
-        folder: The folder.
-        threads: That the network may use.
+    """Read a folder, with so many threads for the network.
 
     Raises:
         UsageError: If it is damaged or of another version, or a package is missing.
@@ -47,22 +43,8 @@ def read_export(folder: Path, threads: int) -> Export:
         from safetensors.numpy import load
     except ModuleNotFoundError as error:
         raise UsageError(f"serving needs a package that is not there ({error}); install [serving]") from error
-    manifest, files = _read_files(folder)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    try:
-        tensors, ids = load(files[TENSORS]), files[ITEMS].decode().split("\n")
-        network = onnxruntime.InferenceSession(files[NETWORK], options, ["CPUExecutionProvider"])
-        lengths = {len(tensors["items"]), len(tensors["plays"]), len(ids) + 1}
-    except Exception as error:  # parsers at work on bytes that somebody else made
-        raise UsageError(f"{folder} is damaged: {' '.join(str(error).split())[:200]}") from error
-    if len(lengths) > 1:
-        raise UsageError(f"{folder} is damaged: it has {len(ids)} ids for {len(tensors['items']) - 1} items")
-    return Export(manifest, tensors, ids, network)
-
-
-def _read_files(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The manifest and the other files, whose checksums it has."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if manifest["format"] != FORMAT:
@@ -70,13 +52,16 @@ def _read_files(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
                 f"{folder} is of format {manifest['format']}, but this version reads {FORMAT}; export again"
             )
         files = {name: (folder / name).read_bytes() for name in (ITEMS, TENSORS, NETWORK)}
-        sums = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-        wrong = [name for name in files if sums[name] != manifest["files"][name]]
+        for name, content in files.items():
+            if hashlib.sha256(content).hexdigest() != manifest["files"][name]:
+                raise ValueError(f"the checksum of {name} is wrong")
+        tensors, ids = load(files[TENSORS]), files[ITEMS].decode().split("\n")
+        if not len(tensors["items"]) == len(tensors["popularity"]) == len(ids) + 1:
+            raise ValueError(f"it has {len(ids)} ids for {len(tensors['items']) - 1} items")
+        network = onnxruntime.InferenceSession(files[NETWORK], options, ["CPUExecutionProvider"])
     except UsageError:
         raise
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        what = f"{type(error).__name__} {error}"[:200]
+    except Exception as error:  # parsers at work on bytes that somebody else made
+        what = " ".join(f"{type(error).__name__} {error}".split())[:200]
         raise UsageError(f"{folder} is no export, or is damaged: {what}") from error
-    if wrong:
-        raise UsageError(f"{folder} is damaged: the checksum of {wrong[0]} is wrong")
-    return manifest, files
+    return Export(manifest, tensors, ids, network)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 
-@dataclass(frozen=True)
-class HeadMemory:
+class Head(NamedTuple):
     """What a popularity head counts, and the form of its scores; docs/method.md has the formulas.
 
     Attributes:
@@ -31,20 +29,13 @@ class HeadMemory:
     weights: np.ndarray
     n_items: int
 
-    @classmethod
-    def of(cls, head: dict[str, Any], tensors: dict[str, np.ndarray], n_items: int) -> HeadMemory:
-        """Take the entries of a manifest and the tensors beside it."""
-        scale, rates, weights = (tensors[name] for name in ("head", "rates", "weights"))
-        return cls(head["form"], head["limit"], head["hours"], scale, rates, weights, n_items)
-
     def score(self, strength: np.ndarray, most: float, total: float) -> np.ndarray:
         """Scores of items of some strength ``[E]``, given the greatest count and the sum of the strengths."""
         if self.form == "none":
             return np.zeros_like(strength)
         alpha, epsilon, _, _, constant = self.scale
-        if self.form == "softmax":
-            against = most + epsilon
-        else:
+        against = np.full_like(strength, most + epsilon)
+        if self.form == "sigmoid":
             against = np.maximum(total - strength, 0) + epsilon * (self.n_items - 1)
         scores: np.ndarray = alpha * (np.log(strength + epsilon) - np.log(against)) + constant
         return scores
@@ -55,7 +46,7 @@ class Listener:
 
     Args:
         length: L, the window of the network.
-        memory: What the head counts.
+        head: What the head counts.
 
     Attributes:
         window: The newest plays, at most L.
@@ -63,43 +54,41 @@ class Listener:
         newest: Time of the newest play.
     """
 
-    def __init__(self, length: int, memory: HeadMemory) -> None:
+    def __init__(self, length: int, head: Head) -> None:
         self.window: deque[int] = deque(maxlen=length)
         self.plays: dict[int, int] = {}
         self.newest = -np.inf
-        self._memory, self._most, self._clock = memory, 0, 0.0
-        self._recent: deque[tuple[int, float]] = deque(maxlen=memory.limit or 1)
+        self._head, self._clock = head, 0.0
+        self._recent: deque[tuple[int, float]] = deque(maxlen=head.limit or 1)
         self._sums: dict[int, tuple[float, np.ndarray]] = {}  # of items: moment of the newest play, [J] then
 
     def add(self, item: int, time: float) -> None:
         """Take a play into account that is not older than those before."""
-        if not self._memory.hours:
+        if not self._head.hours:
             self._clock += 1
         elif self.plays:
             self._clock += (time - self.newest) / 3600
         self.newest = time
         self.window.append(item)
-        self.plays[item] = count = self.plays.get(item, 0) + 1
-        if self._memory.limit is not None:
+        self.plays[item] = self.plays.get(item, 0) + 1
+        if self._head.limit is not None:
             self._recent.append((item, self._clock))
             return
-        self._most = max(self._most, count)
-        before, sums = self._sums.get(item, (self._clock, np.zeros(len(self._memory.rates))))
-        self._sums[item] = self._clock, 1 + sums * np.exp((before - self._clock) * self._memory.rates)
+        before, sums = self._sums.get(item, (self._clock, np.zeros(len(self._head.rates))))
+        self._sums[item] = self._clock, 1 + sums * np.exp((before - self._clock) * self._head.rates)
 
-    def head(self) -> tuple[np.ndarray, np.ndarray, float]:
-        """The head's scores: the items it counts ``[E]``, their scores ``[E]``, and that of all others."""
-        if self._memory.limit is None:
-            items = np.fromiter(self._sums, dtype=np.int64, count=len(self._sums))
-            moments = np.array([moment for moment, _ in self._sums.values()])
-            fading = np.exp(np.outer(moments - self._clock, self._memory.rates))
-            sums = np.array([sums for _, sums in self._sums.values()])
-            strength, most = (sums * fading) @ self._memory.weights, self._most
+    def scores(self) -> tuple[dict[int, float], float]:
+        """The head's scores: those of the items that it counts, and that of all others."""
+        if self._head.limit is None:
+            items = np.array(list(self._sums))
+            moments, sums = (np.array(column) for column in zip(*self._sums.values()))
+            fading = np.exp(np.outer(moments - self._clock, self._head.rates))
+            strength, most = (sums * fading) @ self._head.weights, max(self.plays.values())
         else:
-            _, _, decay, offset, _ = self._memory.scale
+            _, _, decay, offset, _ = self._head.scale
             plays, moments = (np.array(column) for column in zip(*self._recent))
             items, index, counts = np.unique(plays, return_inverse=True, return_counts=True)
             weights = ((1 + self._clock - moments + offset) / (1 + offset)) ** -decay
             strength, most = np.bincount(index, weights), int(counts.max())
-        scores = self._memory.score(np.append(strength, 0.0), most, strength.sum())
-        return items, scores[:-1], float(scores[-1])
+        *scores, unplayed = self._head.score(np.append(strength, 0.0), most, strength.sum()).tolist()
+        return dict(zip(items.tolist(), scores)), unplayed

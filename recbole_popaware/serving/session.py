@@ -13,7 +13,7 @@ import numpy as np
 
 from recbole_popaware.errors import UsageError
 from recbole_popaware.serving.folder import Export, read_export
-from recbole_popaware.serving.listener import HeadMemory, Listener
+from recbole_popaware.serving.listener import Head, Listener
 
 logger = getLogger(__name__)
 
@@ -44,17 +44,15 @@ class Session:
         self.manifest, tensors, ids, self._network = export
         self.item_ids = ["", *ids]
         self._number = {name: number for number, name in enumerate(ids, 1)}
-        self._items, self._bias, self._plays = tensors["items"], tensors.get("bias"), tensors["plays"]
-        self._memory = HeadMemory.of(self.manifest["head"], tensors, len(ids))
+        self._items, self._bias, self._popular = tensors["items"], tensors.get("bias"), tensors["popularity"]
+        form, limit, hours = (self.manifest["head"][name] for name in ("form", "limit", "hours"))
+        scale, rates, weights = (tensors[name] for name in ("scale", "rates", "weights"))
+        self._head = Head(form, limit, hours, scale, rates, weights, len(ids))
         self._length, self._users = int(self.manifest["window"]), dict[str, Listener]()
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], threads: int = 1) -> Session:
-        """Load what ``recbole-popaware-export`` wrote.
-
-        Args:
-            folder: The folder.
-            threads: That the network may use.
+        """Load what ``recbole-popaware-export`` wrote, with so many threads for the network.
 
         Raises:
             UsageError: If the folder is damaged or of another version, or a package is missing.
@@ -62,20 +60,16 @@ class Session:
         return cls(read_export(Path(folder), threads))
 
     def update(self, user: str, plays: Iterable[Play]) -> Listener:
-        """Take new plays of a user into account, in O(1) each.
+        """Take new plays of a user into account, in any order and in O(1) each.
 
         Plays of unknown items, at no moment, in the future, or before what is known of the user are left out
-        and counted in the log.
-
-        Args:
-            user: Any name; a new one is a new user.
-            plays: Item ids and times in seconds, in any order.
+        and counted in the log. A new name is a new user.
         """
         return self._take(self._users.setdefault(user, self.listener()), plays, user)
 
     def listener(self, plays: Iterable[Play] = ()) -> Listener:
         """A user whom the session does not keep."""
-        return self._take(Listener(self._length, self._memory), plays, "a history")
+        return self._take(Listener(self._length, self._head), plays, "a history")
 
     def forget(self, user: str) -> None:
         """Drop what is known of a user."""
@@ -93,7 +87,7 @@ class Session:
         """Make lists of the k best items; options as :func:`recbole_popaware.recommend` has them.
 
         Args:
-            histories: For each list a user of :meth:`update`, or plays. Without plays it is of popular items.
+            histories: For each list a user of :meth:`update`, or plays. Without any it is of popular items.
             k: Length of the lists.
             popularity_weight: Of the head's scores.
             explore_share: At least this share of each list, rounded up, are items never played.
@@ -102,24 +96,13 @@ class Session:
         Raises:
             UsageError: If a value is out of its range.
         """
-        if not 1 <= k < len(self.item_ids):
+        n = len(self.item_ids) - 1
+        if not (1 <= k <= n and 0 <= explore_share <= 1 and np.isfinite(popularity_weight)):
             raise UsageError(
-                f"k is [{k}], but must be from 1 to {len(self.item_ids) - 1}, the items there are"
+                f"k [{k}] must be from 1 to {n}, the items there are, explore_share [{explore_share}] from 0 "
+                f"to 1, and popularity_weight [{popularity_weight}] a number"
             )
-        if not (0 <= explore_share <= 1 and np.isfinite(popularity_weight)):
-            raise UsageError(
-                f"explore_share [{explore_share}] must be from 0 to 1, and popularity_weight "
-                f"[{popularity_weight}] a number"
-            )
-        nobody = Listener(self._length, self._memory)
-        listeners = [
-            self._users.get(h, nobody)
-            if isinstance(h, str)
-            else h
-            if isinstance(h, Listener)
-            else self.listener(h)
-            for h in histories
-        ]
+        listeners = [self._find(history) for history in histories]
         scores = iter(self._network_scores([listener for listener in listeners if listener.plays]))
         least_new = k if exclude_history else int(np.ceil(round(explore_share * k, 9)))
         return [
@@ -128,6 +111,11 @@ class Session:
             else self._popular_list(k)
             for listener in listeners
         ]
+
+    def _find(self, history: str | Listener | Iterable[Play]) -> Listener:
+        if isinstance(history, str):
+            return self._users.get(history) or self.listener()
+        return history if isinstance(history, Listener) else self.listener(history)
 
     def _network_scores(self, listeners: list[Listener]) -> np.ndarray:
         """The network's scores of all items, ``[B, n_items]``."""
@@ -144,20 +132,15 @@ class Session:
     def _list(
         self, network: np.ndarray, listener: Listener, k: int, weight: float, least_new: int, only_new: bool
     ) -> list[Recommendation]:
-        played = np.fromiter(listener.plays, dtype=np.int64, count=len(listener.plays))
-        counted, head_scores, unplayed = listener.head()
-        head = dict(zip(counted.tolist(), head_scores.tolist()))
-        sums = network + weight * unplayed
-        sums[played] = network[played] + weight * np.array(
-            [head.get(item, unplayed) for item in played.tolist()]
-        )
-        own, sums[played], sums[0] = sums[played], -np.inf, -np.inf
+        head, unplayed = listener.scores()
+        played, sums = np.array(list(listener.plays)), network + weight * unplayed
+        own = network[played] + weight * np.array([head.get(item, unplayed) for item in listener.plays])
+        sums[played] = sums[0] = -np.inf
         new = _best(sums, k)
-        known = played[:0] if only_new else played[np.lexsort((played, -own))[:k]]
         sums[played] = own
-        ranked = _sorted(sums, np.concatenate([new, known]))
-        n_new = max(int(np.isin(ranked[:k], new).sum()), min(least_new, len(new)), k - len(known))
-        chosen = _sorted(sums, np.concatenate([new[:n_new], known[: k - min(n_new, len(new))]]))
+        known = played[:0] if only_new else _sorted(sums, played)[:k]
+        of_both = _sorted(sums, np.concatenate([new, known]))[:k]
+        n_new = min(max(np.isin(of_both, new).sum(), least_new, k - len(known)), len(new))
         return [
             Recommendation(
                 self.item_ids[item],
@@ -167,16 +150,15 @@ class Session:
                 listener.plays.get(item, 0),
                 "repeat" if item in listener.plays else "explore",
             )
-            for item in chosen.tolist()
+            for item in _sorted(sums, np.concatenate([new[:n_new], known[: k - n_new]])).tolist()
         ]
 
     def _popular_list(self, k: int) -> list[Recommendation]:
-        plays = self._plays.astype(np.float32)
-        plays[0] = -np.inf
-        nothing = float("nan")
+        scores, nothing = self._popular.copy(), float("nan")
+        scores[0] = -np.inf
         return [
-            Recommendation(self.item_ids[item], float(plays[item]), nothing, nothing, 0, "popular")
-            for item in _best(plays, k).tolist()
+            Recommendation(self.item_ids[item], float(scores[item]), nothing, nothing, 0, "popular")
+            for item in _best(scores, k).tolist()
         ]
 
     def _take(self, listener: Listener, plays: Iterable[Play], who: str) -> Listener:

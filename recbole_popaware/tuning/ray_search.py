@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,7 +11,7 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from recbole_popaware.data.utils import SharedData
-from recbole_popaware.errors import UsageError
+from recbole_popaware.ray_cluster import cluster
 from recbole_popaware.tuning.objective import Task, objective_function
 from recbole_popaware.tuning.results import Trial, trials_folder
 from recbole_popaware.tuning.search import Search
@@ -29,7 +26,9 @@ class RaySearch(Search):
 
     def go_through(self) -> None:
         """Run the trials in Ray's workers."""
-        with _cluster(self.options.ray_address, self.options.workers):
+        os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Ctrl-C ends the search at once
+        os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # the newer output cannot be switched off
+        with cluster(self.options.ray_address, self.options.workers):
             gpus = 1 if ray.cluster_resources().get("GPU") else 0
             work = tune.with_parameters(_work, shared=self.study.shared)
             tuner = tune.Tuner(
@@ -120,30 +119,3 @@ def _work(task: dict[str, Any], shared: SharedData) -> dict[str, Any]:
     gpus = ",".join(map(str, ray.get_gpu_ids()))
     trial = objective_function(Task(**task), shared, gpu_id=gpus)
     return {"trial": trial.as_text(), "loss": 0.0 if trial.score is None else trial.score}
-
-
-@contextmanager
-def _cluster(address: str | None, workers: int | None) -> Iterator[None]:
-    """Join a cluster, or start Ray on this machine; leave it at the end."""
-    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Ctrl-C ends the search at once
-    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # the newer output cannot be switched off
-    local: dict[str, Any] = {"address": "local", "num_cpus": workers, "include_dashboard": False}
-    try:
-        if address is not None:
-            _reach(address)
-        ray.init(
-            **(local if address is None else {"address": address}), log_to_driver=False, logging_level="ERROR"
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UsageError(f"no Ray cluster was reached at [{address or 'this machine'}]: {error}") from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _reach(address: str) -> None:
-    """Try to connect to an address such as ``host:6379``; Ray itself tries for minutes before it gives up."""
-    host, _, port = address.rpartition("/")[2].rpartition(":")
-    if host and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=10).close()

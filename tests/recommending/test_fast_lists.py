@@ -11,11 +11,13 @@ from helpers import GTS, save
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recbole_popaware.errors import UsageError
 from recbole_popaware.evaluator.best import best_values
 from recbole_popaware.evaluator.composition import NewItems, compose
 from recbole_popaware.evaluator.ranking import top_items
 from recbole_popaware.plays.counts import ItemCounts
-from recbole_popaware.recommending.options import ListRules
+from recbole_popaware.recommending import rough
+from recbole_popaware.recommending.options import ListRules, Options
 from recbole_popaware.recommending.recommender import Recommender
 from recbole_popaware.recommending.scorer import HeadScores, Scores, Workspace
 from recbole_popaware.recommending.selection import choose
@@ -133,6 +135,48 @@ def test_lists_of_models_are_those_of_two_matrices(toy, model):
         torch.testing.assert_close(actual.model_score[filled], network.gather(1, items)[filled])
         if head is not None:
             torch.testing.assert_close(actual.popularity_score[filled], head.gather(1, items)[filled])
+
+
+TABLES = {name: MODELS[name] for name in ("counts", "sigmoid of all plays", "learned", "no head")}
+
+
+@pytest.mark.parametrize("model", TABLES)
+def test_rough_scores_find_the_same_lists(toy, model):
+    """As many candidates as there are items leave nothing to the rough scores, which order nothing."""
+    name, settings = TABLES[model]
+    file, users = save(name, toy, **settings), np.arange(1, 13)
+    for rule in (rule for rule in RULES.values() if "calibrated" not in rule):
+        exact, rough = (Recommender(file, 7, precision=p, **rule) for p in ("float32", "bfloat16"))
+        expected, actual = exact._lists(users), rough._lists(users)
+        assert torch.equal(actual.items, expected.items)
+        for column in ("score", "model_score", "popularity_score"):
+            one, other = (getattr(lists, column) for lists in (actual, expected))
+            torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6, equal_nan=True)
+        matrix = rough.score(torch.from_numpy(users))[0].network
+        assert not torch.equal(matrix, exact.score(torch.from_numpy(users))[0].network)
+
+
+def test_rough_scores_are_those_of_the_table_in_bfloat16(toy, monkeypatch):
+    monkeypatch.setattr(rough, "_ITEMS_AT_ONCE", 4)  # of 11
+    made = Recommender(save("PopBERT4Rec", toy), 7, precision="bfloat16")
+    made._model.output_bias.data.uniform_()
+    users, items = torch.arange(1, 13), torch.arange(1, 8).expand(12, -1)
+    with torch.inference_mode():
+        scores, counts = made.score(users)
+        network = made._model.network_scores(made._rows(users)[0])
+        torch.testing.assert_close(scores.network, network, rtol=0.02, atol=0.02)
+        torch.testing.assert_close(scores.network_of(items), network.gather(1, items))
+        pairs = scores.exact.pairs(counts.rows, counts.items)
+        torch.testing.assert_close(pairs, network[counts.rows, counts.items])
+
+
+@pytest.mark.parametrize("model", ["replay", "terms", "on demand", "many ties"])
+def test_other_models_have_no_rough_scores(toy, model):
+    name, settings = MODELS[model]
+    with pytest.raises(UsageError, match="does not score by a product with a table"):
+        Recommender(save(name, toy, **settings), 7, precision="bfloat16")
+    with pytest.raises(UsageError, match="must be one of float32, bfloat16"):
+        Options(precision="half")
 
 
 def test_threads_return_results_in_order_and_stop_at_the_first_error():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import subprocess
 import sys
 
@@ -38,6 +39,37 @@ def three(tmp_path, toy):
     return timelines(tmp_path, toy)
 
 
+WEEK = 7 * 24 * 3600
+BY_WEEKS = [  # the last two plays of each are held out
+    ("ann", "old", 0),
+    ("ann", "old", 1 * WEEK),
+    ("ann", "new", 20 * WEEK),
+    ("ann", "held", 30 * WEEK),
+    ("ann", "held", 31 * WEEK),
+    ("bob", "old", 2 * WEEK),
+    ("bob", "new", 19 * WEEK),
+    ("bob", "mid", 19 * WEEK),
+    ("bob", "held", 30 * WEEK),
+    ("bob", "held", 31 * WEEK),
+]
+
+
+@pytest.mark.parametrize("with_log", [True, False])
+def test_who_has_no_plays_gets_what_is_popular_lately(toy, tmp_path, with_log):
+    """A play counts 0.9 ^ (weeks before the newest training play); here that is week 20."""
+    write_atomic(tmp_path / "data", "weeks", BY_WEEKS)
+    file = save("PopSASRec", {**toy, "dataset": "weeks"})
+    history = None
+    if not with_log:
+        shutil.rmtree(tmp_path / "data")
+        history = "plays.parquet"
+        pd.DataFrame({"user_id": ["zoe"], "item_id": "unknown", "timestamp": 1}).to_parquet(history)
+    frame = recbole_popaware.recommend(file, ["zoe"], topk=4, history=history)
+    assert frame.item_id.tolist() == ["new", "mid", "old", "held"]
+    expected = [1 + 0.9, 0.9, 0.9**20 + 0.9**19 + 0.9**18, 0]
+    np.testing.assert_allclose(frame.score, expected, rtol=1e-6)
+
+
 def test_a_known_answer(three):
     frame = recbole_popaware.recommend(save("PersonalizedMostPop", three), topk=8)
     # all plays count, the last ones too; then by the plays of the training part: e 4, f 3, h 1, g 0
@@ -53,11 +85,11 @@ def test_a_known_answer(three):
 
 def test_users_who_are_not_known_get_the_popular_items(three):
     frame = recbole_popaware.recommend(save("PersonalizedMostPop", three), ["zoe", "ann", "[PAD]"], topk=3)
-    assert letters(frame, "zoe") == letters(frame, "[PAD]") == "eaf"  # training plays 4, 3, 3
+    assert letters(frame, "zoe") == letters(frame, "[PAD]") == "efa"  # 4 training plays, 3 and 3, older ones
     assert letters(frame, "ann") == "abe"
     assert frame.user_id.tolist() == ["zoe"] * 3 + ["ann"] * 3 + ["[PAD]"] * 3
     zoe = frame[frame.user_id == "zoe"]
-    assert zoe.score.tolist() == [4, 3, 3]
+    assert zoe.score.round(4).tolist() == [4, 3, 3]
     assert set(zoe.kind) == {"popular"}
     assert zoe[["model_score", "popularity_score"]].isna().all(axis=None)
     assert zoe.plays.tolist() == [0, 0, 0]

@@ -166,6 +166,19 @@ def test_files_of_other_lists_are_not_taken_for_these(file, tmp_path):
         recbole_popaware.recommend(file, output="lists", history="plays")
 
 
+def test_lists_in_another_number_of_parts_are_not_added_to(file):
+    recbole_popaware.recommend(file, output="lists", shard="1/2")
+    for shard in ("1/3", None):
+        with pytest.raises(
+            UsageError, match=r"another number of parts, such as lists-00001-of-00002.parquet"
+        ):
+            recbole_popaware.recommend(file, output="lists", shard=shard)
+    recbole_popaware.recommend(file, output="lists", shard="2/2")
+    recbole_popaware.recommend(file, output="whole")
+    with pytest.raises(UsageError, match=r"such as lists\.parquet"):
+        recbole_popaware.recommend(file, output="whole", shard="1/2")
+
+
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
@@ -195,7 +208,7 @@ def test_histories_that_cannot_be_used(file, frame, message, capsys):
         (["--shard=0/4", "--output=lists"], "must be from 1/4 up"),
         (["--shard=5/4", "--output=lists"], "must be from 1/4 up"),
         (["--shard=4", "--output=lists"], "must be like 3/16"),
-        (["--shard=1/4"], "needs an --output"),
+        (["--shard=1/4"], "needs an output"),
         (["--history=nothing", "--output=lists"], "without a play"),
         (["--output=lists.parquet/x"], "output"),
     ],
@@ -236,6 +249,13 @@ def test_checkpoints_of_earlier_versions_need_the_log(file, tmp_path):
     frame_of(PLAYS).to_parquet("plays.parquet")
     expected = recbole_popaware.recommend(file)
     pd.testing.assert_frame_equal(recbole_popaware.recommend("old.pth", history="plays.parquet"), expected)
+    popularity = catalogue.pop("item_popularity")
+    torch.save({**checkpoint, "catalogue": catalogue}, "new.pth")
+    recent = recbole_popaware.recommend("new.pth", ["zoe"], history="plays.parquet")
+    assert recent.score.tolist() == sorted(catalogue["item_plays"].tolist())[::-1][:10]
+    torch.save({**checkpoint, "catalogue": {**catalogue, "item_popularity": popularity[1:]}}, "new.pth")
+    with pytest.raises(UsageError, match="item ids are not those of the training"):
+        recbole_popaware.recommend("new.pth", history="plays.parquet")
     catalogue["item_ids"] = catalogue["item_ids"].replace("i1\n", "other\n")
     torch.save({**checkpoint, "catalogue": catalogue}, "new.pth")
     with pytest.raises(UsageError, match="item ids are not those of the training"):

@@ -20,7 +20,7 @@ from recbole_popaware.errors import UsageError
 from recbole_popaware.export import export, main
 from recbole_popaware.plays.exponentials import Exponentials
 from recbole_popaware.serving import Session
-from recbole_popaware.serving.listener import HeadMemory, Listener
+from recbole_popaware.serving.listener import Head, Listener
 
 for package in ("onnx", "onnxruntime", "safetensors"):
     pytest.importorskip(package, reason=f"serving needs {package}: pip install recbole_popaware[serving]")
@@ -146,11 +146,12 @@ def test_sums_of_exponentials_are_the_faded_counts(plays, decay, offset, hours):
     fading = Exponentials.of_power_law(decay, offset)
     assert fading.error < 1e-3
     scale = np.array([1, 0.01, decay, offset, 0])
-    memory = HeadMemory("sigmoid", None, hours, scale, fading.rates, fading.weights, 9)
-    listener = Listener(4, memory)
+    counted = Head("sigmoid", None, hours, scale, fading.rates, fading.weights, 9)
+    listener = Listener(4, counted)
     for item, moment in plays:
         listener.add(item, moment)
-    items, scores, unplayed = listener.head()
+    head, unplayed = listener.scores()
+    items, scores = list(head), list(head.values())
     moments = np.array([moment for _, moment in plays])
     ages = 1 + (moments[-1] - moments) / 3600 if hours else len(plays) - np.arange(len(plays))
     weights = ((ages + offset) / (1 + offset)) ** -decay

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from recbole_popaware.model.neighbours import Entries, NeighbourModel
-from recbole_popaware.model.sequential_recommender.decaypop import faded_by_hours
+from recbole_popaware.plays.fading import faded_by_hours
 
 
 class DecayedItemKNN(NeighbourModel):
