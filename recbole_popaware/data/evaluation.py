@@ -69,6 +69,7 @@ def evaluation_rows(log: PlayLog, split: TemporalSplit, part: int, rules: Evalua
     listed, n_past = log.starts[1:] > begin, log.positive_before(past) - log.positive_before(begin)
     drawn = split.validated if part == VALID and rules.split.valid_users is not None else split.kept
     first, ends = split.valid if part == VALID else split.test
+    ends = np.where(drawn, ends, first)
     n_targets, target_plays = np.zeros_like(begin), np.zeros_like(begin)
     kept: list[Gains] = []
     for block in _blocks(ends - first):
