@@ -67,9 +67,15 @@ def convert(task: Task) -> dict[str, Any]:
         path = raw / "listens.parquet" if task.source == "yambda" else raw
         made = convert(task.source, path, data, name=NAME, binary_only=True)
     figures = {key: made.statistics[key] for key in ("users", "items", "plays")}
-    file_mb = (data / NAME / f"{NAME}.inter.arrow").stat().st_size / 1e6
+    size = (data / NAME / f"{NAME}.inter.arrow").stat().st_size
     most = made.statistics["plays_per_user"]["max"]
-    return {**measured, **figures, "most_plays": most, "disk_mb": round(peak[0] / 1e6, 1), "file_mb": file_mb}
+    return {
+        **measured,
+        **figures,
+        "most_plays": most,
+        "disk_mb": round(peak[0] / 1e6, 3),
+        "file_mb": round(size / 1e6, 3),
+    }
 
 
 def load(task: Task) -> dict[str, Any]:
