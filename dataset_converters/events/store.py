@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from dataset_converters.common.ahead import map_ahead
+from dataset_converters.common.progress import say
 from dataset_converters.events.chunks import Chunk, Plays, encode_chunk
 from dataset_converters.events.disk import DiskLog
 from dataset_converters.events.memory import MemoryLog
@@ -101,6 +102,7 @@ def _keep(chunks: Iterator[Chunk], folder: Path, memory: int) -> MemoryLog | Dis
     for chunk in chunks:
         kept.append(chunk)
         if sum(one.size for one in kept) > memory:
+            say(f"more events than {memory >> 20} MB: they go to a database in {folder}")
             return DiskLog(chain(_taken(kept), chunks), folder)
     return MemoryLog(kept)
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
 from dataset_converters.common.errors import ConversionError
+from dataset_converters.common.progress import say
 
 LARGE = 10_000_000
 """Plays from which on the user is told what is to come."""
@@ -16,7 +14,24 @@ LARGE = 10_000_000
 _BINARY = (
     18  # bytes a play: 9 in the file, of an item, a time and a rating, and 9 in columns on the way there
 )
+_PEAK = 28  # measured: the database on the way, or the file and its columns
+_TEXT_MEAN = 26  # measured
 _TEXT = 17  # at least: ids of one character, a time of ten and a rating of one, and what separates them
+
+
+def announce_room(out: Path, rows: int, binary_only: bool) -> None:
+    """Say what a large log will take, once it is known about how many rows there are to read.
+
+    Args:
+        out: The folder of data sets.
+        rows: How many, about.
+        binary_only: Whether the text is left out.
+    """
+    if rows < LARGE:
+        return
+    needed, left = rows * (_PEAK + (0 if binary_only else _TEXT_MEAN)), shutil.disk_usage(out).free
+    doubt = "" if needed < left else ": that will not do, unless options leave rows out"
+    say(f"some {rows:,} rows to read: about {_size(needed)} of disk, and {_size(left)} are left{doubt}")
 
 
 def check_room(out: Path, plays: int, binary_only: bool) -> None:
@@ -39,11 +54,6 @@ def check_room(out: Path, plays: int, binary_only: bool) -> None:
         )
     if plays >= LARGE:
         say(f"writing {plays:,} plays: at least {_size(needed)} of {_size(left)} left on the disk")
-
-
-def say(line: str) -> None:
-    """Print a line on standard error, above any bar of progress."""
-    tqdm.write(line, file=sys.stderr)
 
 
 def _size(size: int) -> str:
