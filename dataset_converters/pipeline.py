@@ -38,7 +38,7 @@ from dataset_converters.output.writer import (
 )
 
 _DAY_US = 86_400_000_000
-_ENOUGH = 100_000  # rows that tell how many there are in all
+_ENOUGH = 4_000_000  # rows that tell how many there are in all, though a few more are read ahead
 
 
 @dataclass(frozen=True)
