@@ -149,13 +149,12 @@ def _measured() -> Iterator[dict[str, Any]]:
     """Seconds, resident memory at its peak, and how much of it came on top of what was imported."""
     figures: dict[str, Any] = {}
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-    before, start = _memory("VmRSS"), time.perf_counter()
+    before, start, cpu = _memory("VmRSS"), time.perf_counter(), time.process_time()
     yield figures
+    times = {"seconds": time.perf_counter() - start, "cpu_s": time.process_time() - cpu}
     peak = _memory("VmHWM")
-    seconds = round(time.perf_counter() - start, 3)
-    figures.update(
-        {"seconds": seconds, "peak_mb": round(peak), "added_mb": round(peak - before, 1), **figures}
-    )
+    mine = {**times, "peak_mb": peak, "added_mb": peak - before}
+    figures.update({**{key: round(value, 2) for key, value in mine.items()}, **figures})
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from dataset_converters.events.chunks import Chunk, Ints, Plays, code_texts, fir
 class NamedLog:
     """A log whose users and items have names in memory."""
 
-    _names: dict[str, pa.Table]
-    _codes: dict[str, list[Ints]]  # of each chunk's codes
+    def __init__(self) -> None:
+        self._names: dict[str, pa.Table] = {}
 
     def names(self, kind: str) -> pa.Array:
         """Return the token of each user or item by its code."""
@@ -42,8 +42,9 @@ class MemoryLog(NamedLog):
     """
 
     def __init__(self, chunks: list[Chunk]) -> None:
+        super().__init__()
         self.chunks = chunks
-        self._names, self._codes = {}, {}
+        self._codes: dict[str, list[Ints]] = {}
         for kind in ("user", "item"):
             self._names[kind], self._codes[kind] = merge([chunk.texts[kind] for chunk in chunks])
 
@@ -70,7 +71,7 @@ class MemoryLog(NamedLog):
         group_of_user = group_of_user.astype(np.min_scalar_type(group_of_user.max(initial=0)))
         groups = np.unique(group_of_user)
         rows_by_chunk = [
-            _rows_by_group(group_of_user[codes[chunk.plays.user]], groups)
+            rows_by_group(group_of_user[codes[chunk.plays.user]], groups)
             for chunk, codes in zip(self.chunks, users)
         ]
         for group in range(len(groups)):
@@ -86,8 +87,8 @@ class MemoryLog(NamedLog):
         return Plays(user, item, part.time_us, part.rating)
 
 
-def _rows_by_group(marks: npt.NDArray[Any], groups: npt.NDArray[Any]) -> list[npt.NDArray[np.uint32]]:
-    """Return the rows of each group, in raw order, from the group of each row."""
+def rows_by_group(marks: npt.NDArray[Any], groups: npt.NDArray[Any]) -> list[npt.NDArray[np.uint32]]:
+    """Return the rows of each group, in raw order, from the group of each row; groups are rising."""
     order = np.argsort(marks, kind="stable").astype(np.uint32)
     ends = np.cumsum(np.bincount(marks, minlength=int(groups[-1]) + 1))[groups]
     return np.split(order, ends[:-1])

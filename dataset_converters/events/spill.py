@@ -1,7 +1,4 @@
-"""Events that memory cannot hold, in plain files: written as they come, then once more by groups of users.
-
-Shapes: P plays; see docs/glossary.md.
-"""
+"""Events that memory cannot hold, in plain files: written as they come, then once more by groups of users."""
 
 from __future__ import annotations
 
@@ -12,19 +9,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from dataset_converters.events.chunks import Chunk, Ints, Plays, in_order
-from dataset_converters.events.memory import NamedLog, merge
+from dataset_converters.events.chunks import Chunk, Longs, Plays
+from dataset_converters.events.memory import NamedLog, merge, rows_by_group
 
-_ROW = np.dtype([("user", "<i4"), ("item", "<i4"), ("time_us", "<i8"), ("rating", "<f8")])
-_SECTION = 4_000_000  # plays that are put in order together
+_ROW = np.dtype([("user", np.int32), ("item", np.int32), ("time_us", np.int64), ("rating", np.float64)])
+_TOGETHER = 8  # chunks whose names are merged with the known ones at once
+_SECTION = 4_000_000  # plays of neighbouring users in a file
 _SECTIONS = 200  # at most, for each is an open file
-_MERGED = 1_000_000  # names that are merged with the known ones at least
 
 
 class SpilledLog(NamedLog):
-    """The events of chunks in files; what stays in memory are the names of users and items.
+    """The events of chunks in files; only the names of users and items stay in memory.
 
     Codes count from 0 in the order in which the raw data first names the users and items.
 
@@ -37,34 +33,33 @@ class SpilledLog(NamedLog):
     """
 
     def __init__(self, chunks: Iterable[Chunk], folder: Path) -> None:
+        super().__init__()
         self.rows = 0
         self._folder = folder
         self._files: list[Path] = []
-        self._plays_of_users: list[npt.NDArray[Any]] = []  # by the codes of each chunk
-        names = {kind: _Names() for kind in ("user", "item")}
+        self._plays_of: Longs = np.zeros(0, np.int64)  # each user
+        waiting: list[Chunk] = []
         for chunk in chunks:
-            file = folder / f"chunk-{len(self._files)}"
-            file.write_bytes(_rows_of(chunk.plays).data)
-            self._files.append(file)
-            self._plays_of_users.append(
-                np.bincount(chunk.plays.user, minlength=chunk.texts["user"].num_rows).astype(np.int32)
-            )
-            self.rows += len(chunk.plays)
-            for kind, table in chunk.texts.items():
-                names[kind].add(table)
-        self._names, self._codes = {}, {}
-        for kind, known in names.items():
-            self._names[kind], self._codes[kind] = known.all()
+            waiting.append(chunk)
+            if len(waiting) == _TOGETHER:
+                self._write(waiting)
+                waiting = []
+        if waiting:
+            self._write(waiting)
 
     def chunks(self) -> Iterator[Chunk]:
-        """Yield the chunks again, once, as their files are removed in passing."""
-        for number, file in enumerate(self._files):
+        """Yield the events again, once, as their files are removed in passing."""
+        for file in self._files:
+            plays = Plays(*_columns_of(file))
+            (users, user), (items, item) = (
+                np.unique(codes, return_inverse=True) for codes in (plays.user, plays.item)
+            )
             texts = {
-                kind: self._names[kind].take(pa.array(codes[number])) for kind, codes in self._codes.items()
+                kind: self._names[kind].take(codes) for kind, codes in (("user", users), ("item", items))
             }
-            plays = _plays_of(np.fromfile(file, _ROW))
-            file.unlink()
-            yield Chunk(plays, texts)
+            yield Chunk(
+                Plays(user.astype(np.int32), item.astype(np.int32), plays.time_us, plays.rating), texts
+            )
 
     def groups(self, newest_first: bool, rows: int) -> Iterator[Plays]:
         """Yield the events of some users after another, users in rising order, all of a user at once.
@@ -72,85 +67,73 @@ class SpilledLog(NamedLog):
         The events can be read once, as their files are removed in passing.
 
         Args:
-            newest_first: Whether of two events of one user and microsecond the one
-                later in the raw data comes first.
+            newest_first: Whether to turn the raw order round.
             rows: Size of a group, about.
 
         Yields:
-            Events by user, time and raw order.
+            Events in raw order.
         """
-        for file in self._sections():
+        before = np.cumsum(self._plays_of) - self._plays_of
+        group_of_user = before // rows
+        for file in self._sections(before // max(_SECTION, self.rows // _SECTIONS)):
             section = np.fromfile(file, _ROW)
             file.unlink()
-            plays = in_order(_plays_of(section[::-1] if newest_first else section))
-            opens = np.flatnonzero(np.diff(plays.user, prepend=-1))
-            cuts = opens[np.flatnonzero(np.diff(opens // rows, prepend=0))]
-            for start, end in zip([0, *cuts], [*cuts, len(plays)]):
-                if end > start:
-                    yield Plays(
-                        plays.user[start:end],
-                        plays.item[start:end],
-                        plays.time_us[start:end],
-                        plays.rating[start:end],
-                    )
+            plays = Plays(*(np.ascontiguousarray(section[name]) for name in _ROW.names or ()))
+            marks = _from_zero(group_of_user[plays.user])
+            for chosen in rows_by_group(marks, np.unique(marks)):
+                yield plays.take(chosen[::-1] if newest_first else chosen)
 
-    def _sections(self) -> list[Path]:
-        """Write the events of neighbouring users into a file each, under the codes of all chunks."""
-        counts = np.zeros(self._names["user"].num_rows, np.int64)
-        for plays, codes in zip(self._plays_of_users, self._codes["user"]):
-            counts[codes] += plays
-        size = max(_SECTION, self.rows // _SECTIONS)
-        section_of_user = ((np.cumsum(counts) - counts) // size).astype(np.int32)
-        numbers = np.unique(section_of_user)
+    def _write(self, chunks: list[Chunk]) -> None:
+        """Write chunks under the codes of all, in columns."""
+        known = [self._names] if self._files else []
+        codes = {}
+        for kind in ("user", "item"):
+            tables = [*(names[kind] for names in known), *(chunk.texts[kind] for chunk in chunks)]
+            self._names[kind], merged = merge(tables)
+            codes[kind] = merged[len(known) :]
+        plays_of = np.zeros(self._names["user"].num_rows, np.int64)
+        plays_of[: len(self._plays_of)] = self._plays_of
+        for chunk, of_user, of_item in zip(chunks, codes["user"], codes["item"]):
+            user, item = of_user[chunk.plays.user], of_item[chunk.plays.item]
+            plays_of += np.bincount(user, minlength=len(plays_of))
+            file = self._folder / f"chunk-{len(self._files)}"
+            with file.open("wb") as out:
+                for column in (user, item, chunk.plays.time_us, chunk.plays.rating):
+                    out.write(np.ascontiguousarray(column).data)
+            self._files.append(file)
+            self.rows += len(user)
+        self._plays_of = plays_of
+
+    def _sections(self, section_of_user: Longs) -> list[Path]:
+        """Write the events again, those of neighbouring users into a file each, in raw order."""
+        numbers, section_of_user = np.unique(section_of_user, return_inverse=True)
+        section_of_user = section_of_user.astype(np.min_scalar_type(len(numbers)))
         paths = [self._folder / f"section-{number}" for number in numbers]
         with ExitStack() as stack:
             files = [stack.enter_context(path.open("wb")) for path in paths]
-            while self._files:
-                number = len(self._plays_of_users) - len(self._files)
-                part = np.fromfile(self._files[0], _ROW)
-                self._files.pop(0).unlink()
-                for kind in ("user", "item"):
-                    part[kind] = self._codes[kind][number][part[kind]]
-                marks = np.searchsorted(numbers, section_of_user[part["user"]])
-                part = part[np.argsort(marks, kind="stable")]
+            for chunk in self._files:
+                columns = _columns_of(chunk)
+                marks = section_of_user[columns[0]]
+                order = np.argsort(marks, kind="stable")
+                rows = np.empty(len(order), _ROW)
+                for name, column in zip(_ROW.names or (), columns):
+                    rows[name] = column[order]
                 ends = np.cumsum(np.bincount(marks, minlength=len(files)))
-                for file, rows in zip(files, np.split(part, ends[:-1])):
-                    file.write(rows.data)
+                for file, part in zip(files, np.split(rows, ends[:-1])):
+                    file.write(part.data)
         return paths
 
 
-class _Names:
-    """Names of users or items by their first appearance, merged now and then, so that each is kept once."""
-
-    def __init__(self) -> None:
-        self._known: pa.Table | None = None
-        self._codes: list[Ints] = []
-        self._new: list[pa.Table] = []
-
-    def add(self, table: pa.Table) -> None:
-        self._new.append(table)
-        known = 0 if self._known is None else self._known.num_rows
-        if sum(new.num_rows for new in self._new) > max(known, _MERGED):
-            self._merge()
-
-    def all(self) -> tuple[pa.Table, list[Ints]]:
-        """All names, and for each table the codes of its rows."""
-        self._merge()
-        return self._known, self._codes
-
-    def _merge(self) -> None:
-        old = [] if self._known is None else [self._known]
-        self._known, codes = merge([*old, *self._new])
-        self._codes += codes[len(old) :]
-        self._new = []
+def _columns_of(file: Path) -> list[npt.NDArray[Any]]:
+    """Read what :meth:`SpilledLog._write` wrote, and remove it."""
+    data = np.fromfile(file, np.uint8)
+    file.unlink()
+    sizes = np.array([_ROW[name].itemsize for name in _ROW.names or ()]) * (len(data) // _ROW.itemsize)
+    parts = np.split(data, np.cumsum(sizes)[:-1])
+    return [part.view(_ROW[name]) for name, part in zip(_ROW.names or (), parts)]
 
 
-def _rows_of(plays: Plays) -> npt.NDArray[Any]:
-    rows = np.empty(len(plays), _ROW)
-    for name in _ROW.names or ():
-        rows[name] = getattr(plays, name)
-    return rows
-
-
-def _plays_of(rows: npt.NDArray[Any]) -> Plays:
-    return Plays(*(np.ascontiguousarray(rows[name]) for name in _ROW.names or ()))
+def _from_zero(numbers: Longs) -> npt.NDArray[Any]:
+    """Numbers less the smallest one, in as few bits as they need, which are sorted the faster."""
+    numbers = numbers - numbers.min()
+    return numbers.astype(np.min_scalar_type(numbers.max()))

@@ -14,6 +14,7 @@ from torch import Tensor
 
 SHRINKAGE = 10.0  # listeners added to every item's: rare items have no sure neighbours
 REACH = 5  # plays apart that still count as neighbours in order
+_AT_ONCE = 1 << 23  # entries of a product
 FOLLOWED = 5.0  # plays added to every item's: transitions of rare items are weak
 
 
@@ -60,22 +61,22 @@ def by_order(users: Tensor, items: Tensor, n_items: int, k: int) -> Neighbours:
         n_items: As above.
         k: As above.
     """
-    before, after, weights = [], [], []
-    for distance in range(1, REACH + 1):
-        same = torch.nonzero(users[:-distance] == users[distance:]).squeeze(1)
-        before.append(items[same].numpy())
-        after.append(items[same + distance].numpy())
-        weights.append(np.full(len(same), 1 / distance, dtype=np.float32))
-    coordinates = np.concatenate(before), np.concatenate(after)
-    follows = sparse.csr_matrix((np.concatenate(weights), coordinates), shape=(n_items, n_items))
+    played = items.numpy().astype(np.int32)
+    same = [
+        torch.nonzero(users[:-apart] == users[apart:]).squeeze(1).numpy() for apart in range(1, REACH + 1)
+    ]
+    before = np.concatenate([played[rows] for rows in same])
+    after = np.concatenate([played[rows + apart] for apart, rows in enumerate(same, 1)])
+    weights = np.repeat(1 / np.arange(1, REACH + 1, dtype=np.float32), [len(rows) for rows in same])
+    follows = sparse.csr_matrix((weights, (before, after)), shape=(n_items, n_items))
     followed = np.asarray(follows.sum(1)).ravel()
     scale = sparse.diags((1 / (followed + FOLLOWED)).astype(np.float32))
     return _best(_without_itself(scale @ follows), k)
 
 
-def _nearest(left: sparse.csr_matrix, right: sparse.csr_matrix, k: int, rows: int = 2048) -> Neighbours:
+def _nearest(left: sparse.csr_matrix, right: sparse.csr_matrix, k: int, least_rows: int = 64) -> Neighbours:
     """The K greatest of each row of a product, some rows at a time, without its diagonal."""
-    parts = []
+    parts, rows = [], max(least_rows, _AT_ONCE // right.shape[1])
     for start in range(0, left.shape[0], rows):
         product = left[start : start + rows] @ right
         parts.append(_best(_without_itself(product, start), k))

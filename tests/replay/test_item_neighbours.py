@@ -55,7 +55,8 @@ def test_slices_of_the_product_change_nothing(monkeypatch):
     users = torch.randint(1, 9, (200,), generator=generator).sort().values
     items = torch.randint(1, 30, (200,), generator=generator)
     whole, nearest = by_listeners(users, items, 30, 4), module._nearest
-    monkeypatch.setattr(module, "_nearest", lambda left, right, k: nearest(left, right, k, rows=7))
+    monkeypatch.setattr(module, "_AT_ONCE", 0)
+    monkeypatch.setattr(module, "_nearest", lambda left, right, k: nearest(left, right, k, least_rows=7))
     for one, other in zip(whole, by_listeners(users, items, 30, 4)):
         assert torch.equal(one, other)
 

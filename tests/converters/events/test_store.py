@@ -44,7 +44,7 @@ def test_order_is_user_appearance_then_time_then_file(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store_module, "_CHUNK", 10)
         patch.setattr(spill_module, "_SECTION", rows)
-        patch.setattr(spill_module, "_MERGED", 2)
+        patch.setattr(spill_module, "_TOGETHER", 2)
         with EventStore(batches_of(events, rows), tmp_path_factory.mktemp("store"), memory) as store:
             got = ordered(store, newest_first=newest_first, rows=rows)
             items = store.tokens("item").to_pylist()
