@@ -7,13 +7,15 @@
 
 ``curves`` simulates a log for each point, in Yambda's flat parquet and in order of time, and measures in a
 process each: converting it with ``--binary-only``; loading it to the first batch; training steps; ranking
-the catalogue for validated users; lists of a thousand users. A line gives seconds (of a step, the median),
-the peak of resident memory, what of that came on top of the imported libraries, and disk. The last lines
+the catalogue for validated users; lists of a thousand users. A line gives seconds by the clock and of the
+processor (of a step, the median), the peak of resident memory, what of that came on top of the imported
+libraries, and disk. The last lines
 give exponents: the slope of each curve by least squares of logarithms; 1 is proportional, 0 constant.
 ``--out`` is completed if it is there: points that it has are not measured again. ``nested`` measures one log
 of nested parquet, with whole histories in the popularity head.
 
-The largest logs need 15 GB of disk, and all points some hours. Seconds depend on the machine: compare ratios.
+The largest log needs 8 GB of disk; all points take about an hour. Compare ratios, on a busy machine those of
+processor seconds.
 """
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ AXES = {
         lambda n: Shape(20 * MILLION if n >= 1_000 else 20 * n, n, 30_000 if n >= 1_000 else 500),
     ),
 }
-MEASURES = ("seconds", "added_mb", "disk_mb")
+MEASURES = ("seconds", "cpu_s", "added_mb", "disk_mb")
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ COLOURS = {
     "evaluate": "#CC79A7",
     "recommend": "#7F7F7F",
 }
-MEASURES = {"seconds": "Seconds", "added_mb": "MB above the libraries"}
+MEASURES = {"cpu_s": "Processor seconds", "added_mb": "MB above the libraries"}
 AXES = {"plays": "Plays", "items": "Items", "users": "Users"}
 
 
