@@ -9,10 +9,9 @@
 process each: converting it with ``--binary-only``; loading it to the first batch; training steps; ranking
 the catalogue for validated users; lists of a thousand users. A line gives seconds by the clock and of the
 processor (of a step, the median), the peak of resident memory, what of that came on top of the imported
-libraries, and disk. The last lines
-give exponents: the slope of each curve by least squares of logarithms; 1 is proportional, 0 constant.
-``--out`` is completed if it is there: points that it has are not measured again. ``nested`` measures one log
-of nested parquet, with whole histories in the popularity head.
+libraries, and disk. The last lines give exponents: the slope of each curve by least squares of logarithms;
+1 is proportional, 0 constant. ``--out`` is completed if it is there: points that it has are not measured
+again. ``nested`` measures one log of nested parquet, with whole histories in the popularity head.
 
 The largest log needs 8 GB of disk; all points take about an hour. Compare ratios, on a busy machine those of
 processor seconds.

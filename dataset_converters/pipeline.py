@@ -85,7 +85,8 @@ def convert_log(
         work = folder / "work"
         work.mkdir()
         files = folder / target.name
-        announce = partial(announce_room, target.parent, binary_only=output.binary_only)
+        how = {"binary_only": output.binary_only, "selected": not selection.is_all}
+        announce = partial(announce_room, target.parent, **how)
         with EventStore(_read(log, ledger, announce), work) as store:
             select_events(store, selection, ledger)
             ledger.balance(store.rows)

@@ -11,25 +11,26 @@ from dataset_converters.common.progress import say
 LARGE = 10_000_000
 """Plays from which on the user is told what is to come."""
 
-_BINARY = (
-    18  # bytes a play: 9 in the file, of an item, a time and a rating, and 9 in columns on the way there
-)
-_PEAK = 28  # measured: the database on the way, or the file and its columns
-_TEXT_MEAN = 26  # measured
-_TEXT = 17  # at least: ids of one character, a time of ten and a rating of one, and what separates them
+# Bytes a play. At least: 9 in the binary file, of an item, a time and a rating, and 9 in columns on the way
+# there; in the text ids of one character, a time of ten, a rating of one, and what separates them.
+_BINARY, _TEXT = 18, 17
+# At the peak of conversions through the disk, as measured; with a database to select from.
+_SPILLED, _WITH_TEXT, _SELECTED = 24, 44, 62
 
 
-def announce_room(out: Path, rows: int, binary_only: bool) -> None:
+def announce_room(out: Path, rows: int, binary_only: bool, selected: bool) -> None:
     """Say what a large log will take, once it is known about how many rows there are to read.
 
     Args:
         out: The folder of data sets.
         rows: How many, about.
         binary_only: Whether the text is left out.
+        selected: Whether a part of them is selected, by a database.
     """
     if rows < LARGE:
         return
-    needed, left = rows * (_PEAK + (0 if binary_only else _TEXT_MEAN)), shutil.disk_usage(out).free
+    each = _SELECTED if selected else _SPILLED if binary_only else _WITH_TEXT
+    needed, left = rows * each, shutil.disk_usage(out).free
     doubt = "" if needed < left else ": that will not do, unless options leave rows out"
     say(f"some {rows:,} rows to read: about {_size(needed)} of disk, and {_size(left)} are left{doubt}")
 
