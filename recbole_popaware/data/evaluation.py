@@ -13,6 +13,9 @@ from recbole_popaware.data.temporal_split import VALID, SplitRules, TemporalSpli
 from recbole_popaware.plays.columns import blocks
 from recbole_popaware.plays.ordered import OrderedPlays, PlayLog
 
+GRADED_AT_ONCE = 1 << 18
+"""Plays that are graded together, which takes some hundred bytes each."""
+
 Span = tuple[np.ndarray, np.ndarray]
 """Positions of some users' first plays, and behind their last ones."""
 
@@ -94,7 +97,7 @@ def evaluation_rows(log: PlayLog, split: TemporalSplit, part: int, rules: Evalua
 def _blocks(sizes: np.ndarray) -> Iterator[slice]:
     """Users whose targets are looked at together, from the number of plays of each."""
     start = 0
-    for n_users in blocks(torch.from_numpy(sizes).clamp(min=0)):
+    for n_users in blocks(torch.from_numpy(sizes).clamp(min=0), GRADED_AT_ONCE):
         yield slice(start, start + n_users)
         start += n_users
 
