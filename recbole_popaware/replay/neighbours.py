@@ -15,6 +15,7 @@ from torch import Tensor
 SHRINKAGE = 10.0  # listeners added to every item's: rare items have no sure neighbours
 REACH = 5  # plays apart that still count as neighbours in order
 _AT_ONCE = 1 << 23  # entries of a product
+_PLAYS_AT_ONCE = 1 << 21  # whose followers are counted together
 FOLLOWED = 5.0  # plays added to every item's: transitions of rare items are weak
 
 
@@ -61,17 +62,33 @@ def by_order(users: Tensor, items: Tensor, n_items: int, k: int) -> Neighbours:
         n_items: As above.
         k: As above.
     """
-    played = items.numpy().astype(np.int32)
-    same = [
-        torch.nonzero(users[:-apart] == users[apart:]).squeeze(1).numpy() for apart in range(1, REACH + 1)
-    ]
-    before = np.concatenate([played[rows] for rows in same])
-    after = np.concatenate([played[rows + apart] for apart, rows in enumerate(same, 1)])
-    weights = np.repeat(1 / np.arange(1, REACH + 1, dtype=np.float32), [len(rows) for rows in same])
-    follows = sparse.csr_matrix((weights, (before, after)), shape=(n_items, n_items))
+    listeners, played = users.numpy(), items.numpy().astype(np.int32)
+    plays = np.bincount(played, minlength=n_items)
+    cuts = 1 + np.flatnonzero(np.diff(plays.cumsum() // _PLAYS_AT_ONCE))
+    parts = []
+    for first, end in zip([0, *cuts], [*cuts, n_items]):
+        rows = np.flatnonzero((played >= first) & (played < end))
+        parts.append(_followers(listeners, played, rows, (first, end, n_items), k))
+    return Neighbours(*(torch.cat(columns) for columns in zip(*parts)))
+
+
+def _followers(
+    users: np.ndarray, played: np.ndarray, rows: np.ndarray, items: tuple[int, int, int], k: int
+) -> Neighbours:
+    """What follows the plays in some ``rows``: all plays of the items from the first to before the second."""
+    first, end, n_items = items
+    before, after, weights = [], [], []
+    for distance in range(1, REACH + 1):
+        within = rows[: np.searchsorted(rows, len(played) - distance)]
+        same = within[users[within] == users[within + distance]]
+        before.append(played[same] - np.int32(first))
+        after.append(played[same + distance])
+        weights.append(np.full(len(same), 1 / distance, dtype=np.float32))
+    coordinates = np.concatenate(before), np.concatenate(after)
+    follows = sparse.csr_matrix((np.concatenate(weights), coordinates), shape=(end - first, n_items))
     followed = np.asarray(follows.sum(1)).ravel()
     scale = sparse.diags((1 / (followed + FOLLOWED)).astype(np.float32))
-    return _best(_without_itself(scale @ follows), k)
+    return _best(_without_itself(scale @ follows, first), k)
 
 
 def _nearest(left: sparse.csr_matrix, right: sparse.csr_matrix, k: int, least_rows: int = 64) -> Neighbours:

@@ -74,3 +74,14 @@ def test_a_play_reaches_the_neighbours_of_its_item():
     items, values = neighbours.reached(torch.tensor([1, 2]), torch.tensor([2.0, 3.0]))
     assert items.tolist() == [[2, 3], [1, 0]]
     assert values.tolist() == [pytest.approx([1, 0.4]), [3, 0]]
+
+
+@pytest.mark.parametrize("at_once", [1, 40, 10**6])
+def test_neighbours_in_order_are_the_same_some_items_at_a_time(monkeypatch, at_once):
+    generator = torch.Generator().manual_seed(5)
+    users = torch.randint(6, (300,), generator=generator).sort().values
+    items = torch.randint(30, (300,), generator=generator)
+    whole = by_order(users, items, 30, 4)
+    monkeypatch.setattr(module, "_PLAYS_AT_ONCE", at_once)
+    for ours, expected in zip(by_order(users, items, 30, 4), whole):
+        assert torch.equal(ours, expected)
