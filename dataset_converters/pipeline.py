@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow as pa
-from tqdm import tqdm
 
 from dataset_converters.common.ahead import map_ahead
 from dataset_converters.common.ledger import Ledger
 from dataset_converters.common.options import Option
-from dataset_converters.common.progress import Progress
+from dataset_converters.common.progress import Progress, RowBar
 from dataset_converters.common.readers import read_switch, read_text, whole_number
 from dataset_converters.common.schema import EVENTS, RawLog
 from dataset_converters.events.chunks import Plays, in_order
@@ -25,7 +25,7 @@ from dataset_converters.events.store import EventStore
 from dataset_converters.output.counts import Counts, GroupCounts, count_group
 from dataset_converters.output.features import feature_fields, match_features
 from dataset_converters.output.log import LogColumns
-from dataset_converters.output.space import check_room
+from dataset_converters.output.space import announce_room, check_room
 from dataset_converters.output.summary import collect_statistics
 from dataset_converters.output.workspace import SUFFIXES, new_folder
 from dataset_converters.output.writer import (
@@ -38,6 +38,7 @@ from dataset_converters.output.writer import (
 )
 
 _DAY_US = 86_400_000_000
+_ENOUGH = 4_000_000  # rows that tell how many there are in all, though a few more are read ahead
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,9 @@ def convert_log(
         work = folder / "work"
         work.mkdir()
         files = folder / target.name
-        with EventStore(_read(log, ledger), work) as store:
+        how = {"binary_only": output.binary_only, "selected": not selection.is_all}
+        announce = partial(announce_room, target.parent, **how)
+        with EventStore(_read(log, ledger, announce), work) as store:
             select_events(store, selection, ledger)
             ledger.balance(store.rows)
             _write_features(files, log, store, ledger)
@@ -98,11 +101,11 @@ def convert_log(
     return statistics
 
 
-def _read(log: RawLog, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+def _read(log: RawLog, ledger: Ledger, announce: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
     """Yield the usable events."""
     # A day of grace, for clocks that are set wrong.
     now_us = END_US if log.made_up else int(time.time() * 1_000_000) + _DAY_US
-    for batch in _show_reading(log.batches, log.progress):
+    for batch in _show_reading(log.batches, log.progress, announce):
         yield clean_events(batch, ledger, now_us)
 
 
@@ -122,14 +125,26 @@ def _write_features(files: Path, log: RawLog, store: EventStore, ledger: Ledger)
         write_features(files.with_name(f"{files.name}.user"), users)
 
 
-def _show_reading(batches: Iterable[pa.RecordBatch], progress: Progress) -> Iterator[pa.RecordBatch]:
-    """Show rows, rate and time left while batches pass, if someone is watching."""
-    with tqdm(desc="reading", unit=" rows", unit_scale=True, disable=None) as bar:
+def _show_reading(
+    batches: Iterable[pa.RecordBatch], progress: Progress, announce: Callable[[int], None]
+) -> Iterator[pa.RecordBatch]:
+    """Show how far the reading is while batches pass.
+
+    Args:
+        batches: Events.
+        progress: The part that is read.
+        announce: Is told once about how many rows there are.
+    """
+    announced = False
+    with RowBar("reading") as bar:
         for batch in batches:
             yield batch
+            bar.add(batch.num_rows)
             if progress.done > 0:
-                bar.total = int((bar.n + batch.num_rows) / progress.done)
-            bar.update(batch.num_rows)
+                bar.total = int(bar.rows / progress.done)
+                if bar.rows >= _ENOUGH and not announced:
+                    announce(bar.total)
+                    announced = True
 
 
 def _write_log(files: Path, store: EventStore, newest_first: bool, binary_only: bool, work: Path) -> Counts:
@@ -142,11 +157,11 @@ def _write_log(files: Path, store: EventStore, newest_first: bool, binary_only: 
         return None if binary_only else _text(plays, users, items), plays, count_group(plays)
 
     def texts() -> Iterator[pa.Buffer]:
-        with tqdm(desc="writing", total=store.rows, unit=" rows", unit_scale=True, disable=None) as bar:
+        with RowBar("writing", store.rows) as bar:
             for text, plays, group in map_ahead(finish, store.groups(newest_first)):
                 columns.add(plays)
                 counts.add(group)
-                bar.update(len(plays))
+                bar.add(len(plays))
                 if text is not None:
                     yield text
 

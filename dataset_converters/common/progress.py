@@ -1,13 +1,21 @@
-"""How far the reading of raw data is."""
+"""How far a conversion is: told by whoever reads, and shown to whoever waits."""
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import TypeVar
 
+from tqdm import tqdm
+
 Made = TypeVar("Made")
+
+SECONDS = 60.0
+"""How often a line says how far a long step is, where there is no terminal for a bar."""
 
 
 @dataclass
@@ -36,3 +44,47 @@ def read_each(
         for made in read(path, within):
             progress.done = (index + within.done) / len(paths)
             yield made
+
+
+class RowBar:
+    """Rows, rate and time left: a bar on a terminal, and elsewhere a line a minute.
+
+    Args:
+        doing: What is going on.
+        total: Number of rows, if it is known.
+    """
+
+    def __init__(self, doing: str, total: int | None = None) -> None:
+        self._doing, self.total, self.rows = doing, total, 0
+        self._bar = tqdm(desc=doing, total=total, unit=" rows", unit_scale=True, disable=None)
+        self._start = self._told = time.monotonic()
+
+    def __enter__(self) -> RowBar:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+    def add(self, rows: int) -> None:
+        """Count rows that are done."""
+        self.rows += rows
+        if not self._bar.disable:
+            self._bar.total = self.total
+            self._bar.update(rows)
+        elif (now := time.monotonic()) - self._told >= SECONDS:
+            self._told = now
+            self._say(self.rows / (now - self._start))
+
+    def _say(self, rate: float) -> None:
+        of, left = "", ""
+        if self.total:
+            of = f" of {self.total:,}"
+            left = f", {max(self.total - self.rows, 0) / rate / 60:.0f} minutes left"
+        say(f"{self._doing}: {self.rows:,}{of} rows, {rate:,.0f} a second{left}")
+
+
+def say(line: str) -> None:
+    """Print a line on standard error, above any bar of progress."""
+    tqdm.write(line, file=sys.stderr)

@@ -12,7 +12,24 @@ import pyarrow as pa
 from dataset_converters.events.chunks import Chunk, Ints, Plays, code_texts, first_rows
 
 
-class MemoryLog:
+class NamedLog:
+    """A log whose users and items have names in memory."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, pa.Table] = {}
+
+    def names(self, kind: str) -> pa.Array:
+        """Return the token of each user or item by its code."""
+        column = self._names[kind].column("text").cast(pa.large_string())
+        return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.large_string())
+
+    def about(self, kind: str) -> pa.Table:
+        """Return what the events say about each user or item; first column: its token."""
+        table = self._names[kind]
+        return table.rename_columns([f"{kind}_id", *table.column_names[1:]])
+
+
+class MemoryLog(NamedLog):
     """The events of chunks under codes that all of them share.
 
     Codes count from 0 in the order in which the raw data first names the users and items.
@@ -25,27 +42,16 @@ class MemoryLog:
     """
 
     def __init__(self, chunks: list[Chunk]) -> None:
+        super().__init__()
         self.chunks = chunks
-        self._names: dict[str, pa.Table] = {}
         self._codes: dict[str, list[Ints]] = {}
         for kind in ("user", "item"):
-            tables = [chunk.texts[kind] for chunk in chunks]
-            self._names[kind], self._codes[kind] = _merge(tables)
+            self._names[kind], self._codes[kind] = merge([chunk.texts[kind] for chunk in chunks])
 
     @property
     def rows(self) -> int:
         """Number of events."""
         return sum(len(chunk.plays) for chunk in self.chunks)
-
-    def names(self, kind: str) -> pa.Array:
-        """Return the token of each user or item by its code."""
-        column = self._names[kind].column("text").cast(pa.large_string())
-        return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], pa.large_string())
-
-    def about(self, kind: str) -> pa.Table:
-        """Return what the events say about each user or item; first column: its token."""
-        table = self._names[kind]
-        return table.rename_columns([f"{kind}_id", *table.column_names[1:]])
 
     def groups(self, newest_first: bool, rows: int) -> Iterator[Plays]:
         """Yield the events of some users after another, users in rising order, all of a user at once.
@@ -65,7 +71,7 @@ class MemoryLog:
         group_of_user = group_of_user.astype(np.min_scalar_type(group_of_user.max(initial=0)))
         groups = np.unique(group_of_user)
         rows_by_chunk = [
-            _rows_by_group(group_of_user[codes[chunk.plays.user]], groups)
+            rows_by_group(group_of_user[codes[chunk.plays.user]], groups)
             for chunk, codes in zip(self.chunks, users)
         ]
         for group in range(len(groups)):
@@ -81,8 +87,8 @@ class MemoryLog:
         return Plays(user, item, part.time_us, part.rating)
 
 
-def _rows_by_group(marks: npt.NDArray[Any], groups: npt.NDArray[Any]) -> list[npt.NDArray[np.uint32]]:
-    """Return the rows of each group, in raw order, from the group of each row."""
+def rows_by_group(marks: npt.NDArray[Any], groups: npt.NDArray[Any]) -> list[npt.NDArray[np.uint32]]:
+    """Return the rows of each group, in raw order, from the group of each row; groups are rising."""
     order = np.argsort(marks, kind="stable").astype(np.uint32)
     ends = np.cumsum(np.bincount(marks, minlength=int(groups[-1]) + 1))[groups]
     return np.split(order, ends[:-1])
@@ -91,7 +97,7 @@ def _rows_by_group(marks: npt.NDArray[Any], groups: npt.NDArray[Any]) -> list[np
 _COLUMNS = ("user", "item", "time_us", "rating")
 
 
-def _merge(tables: list[pa.Table]) -> tuple[pa.Table, list[Ints]]:
+def merge(tables: list[pa.Table]) -> tuple[pa.Table, list[Ints]]:
     """Return the first row of each text, and for each table the new code of each old one."""
     together = pa.concat_tables(tables)
     codes, texts = code_texts(together.column("text"))

@@ -9,9 +9,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from dataset_converters.common.ahead import map_ahead
+from dataset_converters.common.progress import say
 from dataset_converters.events.chunks import Chunk, Plays, encode_chunk
 from dataset_converters.events.disk import DiskLog
 from dataset_converters.events.memory import MemoryLog
+from dataset_converters.events.spill import SpilledLog
 
 _CHUNK = 1_000_000  # rows that are encoded together
 _GROUP = 250_000  # rows that are ordered, counted and written together
@@ -24,7 +26,7 @@ class EventStore:
 
     Args:
         batches: Events with the columns of ``schema.EVENTS``, and texts about the item behind them.
-        folder: Where a database goes if one is needed; the caller removes it.
+        folder: Where events go that memory cannot hold, or a database to select from; the caller removes it.
         memory: Bytes that events may take before they go to disk.
     """
 
@@ -32,7 +34,7 @@ class EventStore:
         self._folder = folder
         # A chunk is encoded while the next one is read.
         chunks = map_ahead(encode_chunk, _portions(batches), threads=1)
-        self._log = _keep(chunks, folder, memory)
+        self._log: MemoryLog | SpilledLog | DiskLog = _keep(chunks, folder, memory)
 
     def __enter__(self) -> EventStore:
         return self
@@ -50,6 +52,8 @@ class EventStore:
         """Return the events as a table to select from, and keep to that from now on."""
         if isinstance(self._log, MemoryLog):
             self._log = DiskLog(self._log.chunks, self._folder)
+        elif isinstance(self._log, SpilledLog):
+            self._log = DiskLog(self._log.chunks(), self._folder)
         return self._log
 
     def names(self, kind: str) -> pa.Array:
@@ -96,12 +100,13 @@ def _portions(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch
         yield portion
 
 
-def _keep(chunks: Iterator[Chunk], folder: Path, memory: int) -> MemoryLog | DiskLog:
+def _keep(chunks: Iterator[Chunk], folder: Path, memory: int) -> MemoryLog | SpilledLog:
     kept: list[Chunk] = []
     for chunk in chunks:
         kept.append(chunk)
         if sum(one.size for one in kept) > memory:
-            return DiskLog(chain(_taken(kept), chunks), folder)
+            say(f"more than {memory >> 20} MB of events: they go to {folder}")
+            return SpilledLog(chain(_taken(kept), chunks), folder)
     return MemoryLog(kept)
 
 

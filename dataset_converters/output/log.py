@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,11 @@ class LogColumns:
             renumbered,
         )
         with written(file):
-            write_log(file, log, source, text_mtime_ns)
+            write_log(file, log, source, text_mtime_ns, self._let_go)
+
+    def _let_go(self) -> None:
+        for column in (self._items, self._times, self._ratings):
+            column.let_go()
 
     def _number(self, codes: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
         """Numbers of items, from 1 in the order in which they appear."""
@@ -113,6 +118,7 @@ class _Column:
 
     def __init__(self, path: Path, kinds: tuple[type[Any], ...]) -> None:
         self._path, self._kinds = path, kinds
+        self._mapped: mmap.mmap | None = None
         path.touch()
 
     def append(self, values: npt.NDArray[Any]) -> None:
@@ -123,7 +129,16 @@ class _Column:
 
     def read(self) -> npt.NDArray[Any]:
         """All numbers, mapped."""
-        return np.memmap(self._path, self._kinds[0], "r") if self._path.stat().st_size else np.empty(0)
+        if not self._path.stat().st_size:
+            return np.empty(0)
+        with self._path.open("rb") as file:
+            self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return np.frombuffer(self._mapped, self._kinds[0])
+
+    def let_go(self) -> None:
+        """Keep nothing of what is mapped in memory, where the system can do that."""
+        if self._mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self._mapped.madvise(mmap.MADV_DONTNEED)
 
     def _widen(self) -> None:
         narrow, wide = self.read(), self._path.with_suffix(".wide")

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
 from dataset_converters.common.errors import ConversionError
+from dataset_converters.common.progress import say
 
 LARGE = 10_000_000
 """Plays from which on the user is told what is to come."""
 
-_BINARY = (
-    18  # bytes a play: 9 in the file, of an item, a time and a rating, and 9 in columns on the way there
-)
-_TEXT = 17  # at least: ids of one character, a time of ten and a rating of one, and what separates them
+# Bytes a play. At least: 9 in the binary file, of an item, a time and a rating, and 9 in columns on the way
+# there; in the text ids of one character, a time of ten, a rating of one, and what separates them.
+_BINARY, _TEXT = 18, 17
+# At the peak of conversions through the disk, as measured; with a database to select from.
+_SPILLED, _WITH_TEXT, _SELECTED = 24, 44, 62
+
+
+def announce_room(out: Path, rows: int, binary_only: bool, selected: bool) -> None:
+    """Say what a large log will take, once it is known about how many rows there are to read.
+
+    Args:
+        out: The folder of data sets.
+        rows: How many, about.
+        binary_only: Whether the text is left out.
+        selected: Whether a part of them is selected, by a database.
+    """
+    if rows < LARGE:
+        return
+    each = _SELECTED if selected else _SPILLED if binary_only else _WITH_TEXT
+    needed, left = rows * each, shutil.disk_usage(out).free
+    doubt = "" if needed < left else ": that will not do, unless options leave rows out"
+    say(f"some {rows:,} rows to read: about {_size(needed)} of disk, and {_size(left)} are left{doubt}")
 
 
 def check_room(out: Path, plays: int, binary_only: bool) -> None:
@@ -39,11 +55,6 @@ def check_room(out: Path, plays: int, binary_only: bool) -> None:
         )
     if plays >= LARGE:
         say(f"writing {plays:,} plays: at least {_size(needed)} of {_size(left)} left on the disk")
-
-
-def say(line: str) -> None:
-    """Print a line on standard error, above any bar of progress."""
-    tqdm.write(line, file=sys.stderr)
 
 
 def _size(size: int) -> str:

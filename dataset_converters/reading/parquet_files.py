@@ -68,7 +68,9 @@ def read_rows(path: Path, columns: Sequence[str], rows: int, progress: Progress)
         ConversionError: The file is damaged.
     """
     done = 0
-    with naming(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+    # Buffers that are read ahead would stay until the end of the file.
+    options = {"pre_buffer": False, "page_checksum_verification": True}
+    with naming(path), pq.ParquetFile(path, **options) as file:
         total = file.metadata.num_rows
         for batch in file.iter_batches(batch_size=rows, columns=list(columns)):
             done += batch.num_rows

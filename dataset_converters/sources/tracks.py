@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -15,6 +17,8 @@ from dataset_converters.common.ledger import Ledger
 from dataset_converters.reading.column_types import is_id
 from dataset_converters.reading.parquet_files import naming, parquet_schema
 from dataset_converters.reading.streams import is_there
+
+_SPARSEST = 8  # numbers for each index, in a table by number
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,25 @@ class Tracks:
 
     def ids_of(self, index: pa.Array) -> pa.Array:
         """Return the id of each track index, null where the table does not list it."""
-        return self.ids.take(pc.index_in(index.cast(pa.int64()), value_set=self.index))
+        index = index.cast(pa.int64())
+        if self._row_of is None:
+            return self.ids.take(pc.index_in(index, value_set=self.index))
+        last = len(self._row_of) - 1
+        known = pc.and_(pc.greater_equal(index, 0), pc.less(index, last))
+        return self.ids.take(self._row_of.take(pc.if_else(known, index, last)))
+
+    @cached_property
+    def _row_of(self) -> pa.Array | None:
+        """Row of each index from 0, and a null behind; ``None`` if indices are not about as many numbers.
+
+        ``index_in`` would build a table of all indices for every batch.
+        """
+        index = self.index.to_numpy()
+        if not len(index) or index.min() < 0 or index.max() > _SPARSEST * len(index):
+            return None
+        rows = np.full(int(index.max()) + 2, -1)
+        rows[index[::-1]] = np.arange(len(index) - 1, -1, -1)  # the first row of an index counts
+        return pa.array(rows, mask=rows < 0)
 
 
 def read_tracks(path: Path, ledger: Ledger) -> Tracks | None:

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recbole_popaware.plays.columns import LazyColumn, column_of
+from recbole_popaware.plays.log_file import narrow
 from recbole_popaware.plays.ordered import OrderedPlays
 from recbole_popaware.plays.ragged import ranges
 
@@ -21,11 +23,13 @@ class Gains(NamedTuple):
         users: ``[D]`` user of each entry.
         items: ``[D]`` its item.
         gains: ``[D]`` graded relevance of the item for the user, 0 or more.
+        plays: ``[D]`` how many positive plays of the item are among the user's targets.
     """
 
     users: np.ndarray
     items: np.ndarray
     gains: np.ndarray
+    plays: np.ndarray
 
     def at(self, index: np.ndarray) -> Gains:
         """The entries at some indices, or those that a mask ``[D]`` chooses."""
@@ -41,19 +45,16 @@ class GradedTargets(NamedTuple):
         starts: ``[R + 1]`` offset of each row's first target; row r has ``starts[r]:starts[r + 1]``.
     """
 
-    items: Tensor
-    gains: Tensor
+    items: Tensor | LazyColumn
+    gains: Tensor | LazyColumn
     starts: Tensor
 
     @classmethod
-    def of_users(cls, gains: Gains, users: np.ndarray) -> GradedTargets:
-        """Take the entries of some users, in ascending order, as rows; users without any are empty."""
-        first = np.searchsorted(gains.users, users)
-        sizes = np.searchsorted(gains.users, users, side="right") - first
-        taken = gains.at(np.isin(gains.users, users))
+    def of_sizes(cls, items: np.ndarray, gains: np.ndarray, sizes: np.ndarray) -> GradedTargets:
+        """Targets ``[T]``, kept in five bytes each where that holds them, of rows with ``sizes`` ``[R]``."""
         return cls(
-            torch.from_numpy(np.asarray(taken.items, dtype=np.int64)),
-            torch.from_numpy(np.asarray(taken.gains, dtype=np.float32)),
+            column_of(narrow(items, (np.int32, np.int64)), torch.int64),
+            column_of(narrow(gains), torch.float32),
             torch.from_numpy(np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)),
         )
 
@@ -87,12 +88,14 @@ def grade(plays: OrderedPlays) -> Gains:
     Returns:
         One entry a user and item, by user and first play.
     """
-    n = len(plays.users)
-    order = np.lexsort((np.arange(n), plays.items, plays.users))
-    users, items = plays.users[order], plays.items[order]
+    n, width = len(plays.users), 1 + plays.items.max(initial=0)
+    order = np.argsort(plays.users * width + plays.items, kind="stable")
+    users, items, ratings = plays.users[order], plays.items[order], plays.ratings[order]
     opens = np.flatnonzero((np.diff(users, prepend=-1) != 0) | (np.diff(items, prepend=-1) != 0))
-    judged = np.abs(plays.ratings[order]) > 1
-    weight = np.arange(n) + n * judged  # the latest of the stronger kind weighs most
-    decisive = np.maximum.reduceat(weight, opens) % n if n else opens
-    gains = np.maximum(plays.ratings[order][decisive], 0)
-    return Gains(users[opens], items[opens], gains).at(np.argsort(order[opens]))
+    if not n:
+        return Gains(users, items, ratings, opens)
+    weight = np.arange(n) + n * (np.abs(ratings) > 1)  # the latest of the stronger kind weighs most
+    decisive = np.maximum.reduceat(weight, opens) % n
+    gains = np.maximum(ratings[decisive], 0)
+    positive = np.add.reduceat((ratings > 0).astype(np.int64), opens)
+    return Gains(users[opens], items[opens], gains, positive).at(np.argsort(order[opens]))

@@ -8,6 +8,7 @@ Source of Yambda's: Ploshkin et al., "Yambda-5B" (arXiv 2505.22238), and its ben
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
@@ -21,6 +22,7 @@ VALID, TEST = 1, 2
 KEPT_USERS = ("any", "eligible", "trained")
 TRAIN_UNTIL = ("valid", "test")
 VALID_USERS_SEED = 31337
+_BLOCK = 1 << 20  # plays that are looked at together
 
 
 class Borders(NamedTuple):
@@ -91,9 +93,9 @@ def find_borders(times: np.ndarray, shares: tuple[float, float, float]) -> Borde
         shares: Of training, validation and test; not negative, and they sum to 1.
     """
     train, valid, test = (Fraction(share).limit_denominator(1_000_000) for share in shares)
-    test_border = _time_at(times, (train + valid) / (train + valid + test), math.inf)
-    times = times[times < test_border]
-    return Borders(_time_at(times, train / (train + valid), test_border), test_border)
+    test_border = _time_at(times, (train + valid) / (train + valid + test), len(times), math.inf)
+    n_before = sum(int(np.count_nonzero(block < test_border)) for block in _blocks(times))
+    return Borders(_time_at(times, train / (train + valid), n_before, test_border), test_border)
 
 
 def split_by_time(log: PlayLog, rules: SplitRules, names: np.ndarray) -> TemporalSplit:
@@ -142,10 +144,31 @@ def split_by_time(log: PlayLog, rules: SplitRules, names: np.ndarray) -> Tempora
     )
 
 
-def _time_at(times: np.ndarray, share: Fraction, otherwise: float) -> float:
-    """Time of the play that a share of all plays precede."""
-    row = math.floor(share * len(times))
-    return float(np.partition(times, row)[row]) if row < len(times) else otherwise
+def _time_at(times: np.ndarray, share: Fraction, n: int, otherwise: float) -> float:
+    """Time of the play that a share of the first ``n`` plays precede, in order of time."""
+    row = math.floor(share * n)
+    return _at_rank(times, row) if row < n else otherwise
+
+
+def _at_rank(times: np.ndarray, rank: int) -> float:
+    """The time that ``rank`` others precede in ascending order; whole numbers are counted, not copied."""
+    if times.dtype.kind != "i" or times.dtype.itemsize > 4:
+        return float(np.partition(times, rank)[rank])
+    upper = np.zeros(1 << 16, np.int64)  # plays by the upper 16 bits of their time, then by the lower ones
+    for block in _blocks(times):
+        upper += np.bincount((block.astype(np.int32) >> 16) + (1 << 15), minlength=1 << 16)
+    ends = upper.cumsum()
+    bits = int(np.searchsorted(ends, rank, side="right"))
+    rank -= int(ends[bits] - upper[bits])
+    lower = np.zeros(1 << 16, np.int64)
+    for block in _blocks(times):
+        inside = block[(block.astype(np.int32) >> 16) == bits - (1 << 15)].astype(np.int32)
+        lower += np.bincount(inside & 0xFFFF, minlength=1 << 16)
+    return float(((bits - (1 << 15)) << 16) + int(np.searchsorted(lower.cumsum(), rank, side="right")))
+
+
+def _blocks(times: np.ndarray) -> Iterator[np.ndarray]:
+    return (times[start : start + _BLOCK] for start in range(0, len(times), _BLOCK))
 
 
 def _draw(candidates: np.ndarray, size: int, names: np.ndarray) -> np.ndarray:

@@ -193,11 +193,10 @@ def count_items(items: Tensor | LazyColumn, first: Tensor, ends: Tensor, n_items
     return counts
 
 
-def blocks(sizes: Tensor) -> list[int]:
-    """Cut ranges of ``sizes`` ``[U]`` into blocks with about ``COUNTED_AT_ONCE`` plays: ranges of each."""
-    of_block: list[int] = torch.unique_consecutive(sizes.cumsum(0) // COUNTED_AT_ONCE, return_counts=True)[
-        1
-    ].tolist()
+def blocks(sizes: Tensor, at_once: int = COUNTED_AT_ONCE) -> list[int]:
+    """Cut ranges of ``sizes`` ``[U]`` into blocks with about ``at_once`` plays: ranges of each."""
+    numbers = sizes.cumsum(0) // at_once
+    of_block: list[int] = torch.unique_consecutive(numbers, return_counts=True)[1].tolist()
     return of_block
 
 

@@ -12,11 +12,11 @@ import hashlib
 import json
 import mmap
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -68,8 +68,12 @@ class StoredLog:
     ratings: np.ndarray | None = None
     renumbered: tuple[np.ndarray, np.ndarray] | None = None
 
-    def checksum(self) -> str:
-        """SHA-256 of all that is stored."""
+    def checksum(self, let_go: Callable[[], None] = lambda: None) -> str:
+        """SHA-256 of all that is stored.
+
+        Args:
+            let_go: Called now and then, for mapped columns of which no part need stay in memory.
+        """
         sizes = len(self.user_ids), len(self.item_ids), len(self.items)
         digest = hashlib.sha256(repr((self.names, sizes)).encode())
         for ids in (self.user_ids, self.item_ids):
@@ -81,6 +85,7 @@ class StoredLog:
                 digest.update(str(column.dtype).encode())
                 for start in range(0, len(column), _BLOCK):
                     digest.update(column[start : start + _BLOCK].tobytes())
+                    let_go()
         return digest.hexdigest()
 
 
@@ -140,8 +145,32 @@ def with_padding(ids: Iterable[str] | pa.Array) -> pa.Array:
     return pa.concat_arrays([pa.array([PADDING], pa.large_string()), texts.cast(pa.large_string())])
 
 
+class _Pieces:
+    """A file that is written in pieces, with a call after each."""
+
+    def __init__(self, file: BinaryIO, written: Callable[[], None]) -> None:
+        self._file, self._written, self.closed = file, written, False
+
+    def write(self, data: Any) -> int:
+        piece = memoryview(data)
+        for start in range(0, len(piece), _BLOCK):
+            self._file.write(piece[start : start + _BLOCK])
+            self._written()
+        return len(piece)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
 def write_log(
-    file: Path, log: StoredLog, source: Fingerprint | None = None, text_mtime_ns: int | None = None
+    file: Path,
+    log: StoredLog,
+    source: Fingerprint | None = None,
+    text_mtime_ns: int | None = None,
+    let_go: Callable[[], None] = lambda: None,
 ) -> None:
     """Write a log; whoever calls this sees to it that the file appears as a whole.
 
@@ -150,8 +179,9 @@ def write_log(
         log: Its columns may be mapped; they are not copied.
         source: Fingerprint of the text, if there is one.
         text_mtime_ns: When the text was modified.
+        let_go: See :meth:`StoredLog.checksum`.
     """
-    checksum = log.checksum()
+    checksum = log.checksum(let_go)
     facts = {"version": _VERSION, "source": source, "checksum": checksum}
     metadata = {_KEY: json.dumps(facts).encode()}
     for key, numbers in zip(_RENUMBERED, log.renumbered or ()):
@@ -162,7 +192,7 @@ def write_log(
     lists = [pa.LargeListArray.from_arrays(offsets, values) for values in plays]
     batch = pa.RecordBatch.from_arrays([log.user_ids, *lists], names=list(log.names))
     batch = batch.replace_schema_metadata(metadata)
-    with file.open("wb") as out, pa.ipc.new_file(out, batch.schema) as writer:
+    with file.open("wb") as out, pa.ipc.new_file(_Pieces(out, let_go), batch.schema) as writer:
         writer.write_batch(batch)
     seal(file, checksum, text_mtime_ns)
 

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+_ONES = np.array([byte.bit_count() for byte in range(256)])
+
 
 class OrderedPlays(NamedTuple):
     """Some plays by user and then by time; plays of a user at one time keep the order of the log.
@@ -59,17 +61,20 @@ class PlayLog:
         return self.ratings is None or bool((self.ratings > 0).all())
 
     @cached_property
-    def _positive_before(self) -> np.ndarray:
-        """Positive plays before each position, ``[P + 1]``, where there are others."""
+    def _positive(self) -> tuple[np.ndarray, np.ndarray]:
+        """For each eight plays: which are positive, as bits, and how many positive ones are before them."""
         assert self.ratings is not None  # noqa: S101  # asked only if some rating is 0 or less
-        kind = np.int32 if len(self.items) < 2**31 else np.int64
-        return np.concatenate([[0], np.cumsum(self.ratings > 0, dtype=kind)], dtype=kind)
+        bits = np.append(np.packbits(self.ratings > 0, bitorder="little"), np.uint8(0))
+        return bits, np.cumsum(_ONES[bits]) - _ONES[bits]
 
     def positive_before(self, positions: np.ndarray) -> np.ndarray:
         """How many positive plays are before some positions: the positions themselves if all plays are."""
         if self.all_positive:
             return positions
-        return self._positive_before[positions].astype(np.int64)
+        bits, before = self._positive
+        eight, inside = positions >> 3, (1 << (positions & 7)) - 1
+        n_before: np.ndarray = before[eight] + _ONES[bits[eight] & inside]
+        return n_before
 
     @cached_property
     def positive_part(self) -> PlayLog:

@@ -14,6 +14,8 @@ from torch import Tensor
 
 SHRINKAGE = 10.0  # listeners added to every item's: rare items have no sure neighbours
 REACH = 5  # plays apart that still count as neighbours in order
+_AT_ONCE = 1 << 23  # entries of a product
+_PLAYS_AT_ONCE = 1 << 21  # whose followers are counted together
 FOLLOWED = 5.0  # plays added to every item's: transitions of rare items are weak
 
 
@@ -60,22 +62,38 @@ def by_order(users: Tensor, items: Tensor, n_items: int, k: int) -> Neighbours:
         n_items: As above.
         k: As above.
     """
+    listeners, played = users.numpy(), items.numpy().astype(np.int32)
+    plays = np.bincount(played, minlength=n_items)
+    cuts = 1 + np.flatnonzero(np.diff(plays.cumsum() // _PLAYS_AT_ONCE))
+    parts = []
+    for first, end in zip([0, *cuts], [*cuts, n_items]):
+        rows = np.flatnonzero((played >= first) & (played < end))
+        parts.append(_followers(listeners, played, rows, (first, end, n_items), k))
+    return Neighbours(*(torch.cat(columns) for columns in zip(*parts)))
+
+
+def _followers(
+    users: np.ndarray, played: np.ndarray, rows: np.ndarray, items: tuple[int, int, int], k: int
+) -> Neighbours:
+    """What follows the plays in some ``rows``: all plays of the items from the first to before the second."""
+    first, end, n_items = items
     before, after, weights = [], [], []
     for distance in range(1, REACH + 1):
-        same = torch.nonzero(users[:-distance] == users[distance:]).squeeze(1)
-        before.append(items[same].numpy())
-        after.append(items[same + distance].numpy())
+        within = rows[: np.searchsorted(rows, len(played) - distance)]
+        same = within[users[within] == users[within + distance]]
+        before.append(played[same] - np.int32(first))
+        after.append(played[same + distance])
         weights.append(np.full(len(same), 1 / distance, dtype=np.float32))
     coordinates = np.concatenate(before), np.concatenate(after)
-    follows = sparse.csr_matrix((np.concatenate(weights), coordinates), shape=(n_items, n_items))
+    follows = sparse.csr_matrix((np.concatenate(weights), coordinates), shape=(end - first, n_items))
     followed = np.asarray(follows.sum(1)).ravel()
     scale = sparse.diags((1 / (followed + FOLLOWED)).astype(np.float32))
-    return _best(_without_itself(scale @ follows), k)
+    return _best(_without_itself(scale @ follows, first), k)
 
 
-def _nearest(left: sparse.csr_matrix, right: sparse.csr_matrix, k: int, rows: int = 2048) -> Neighbours:
+def _nearest(left: sparse.csr_matrix, right: sparse.csr_matrix, k: int, least_rows: int = 64) -> Neighbours:
     """The K greatest of each row of a product, some rows at a time, without its diagonal."""
-    parts = []
+    parts, rows = [], max(least_rows, _AT_ONCE // right.shape[1])
     for start in range(0, left.shape[0], rows):
         product = left[start : start + rows] @ right
         parts.append(_best(_without_itself(product, start), k))

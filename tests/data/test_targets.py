@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recbole_popaware.data.targets import Gains, GradedTargets, choose, grade
+from recbole_popaware.data.targets import GradedTargets, choose, grade
 from recbole_popaware.plays.ordered import OrderedPlays
 
 PLAYS = st.lists(
@@ -22,14 +22,14 @@ def in_order(plays):
 
 
 def oracle(plays):
-    """Gain of each (user, item), in order of the first play."""
-    gains: dict[tuple[int, int], tuple[bool, float]] = {}
+    """Gain and positive plays of each (user, item), in order of the first play."""
+    gains: dict[tuple[int, int], tuple[bool, float, int]] = {}
     for user, item, rating in plays:
-        judged, old = gains.get((user, item), (False, 0.0))
+        judged, old, positive = gains.get((user, item), (False, 0.0, 0))
         if abs(rating) > 1 or not judged:
             old = rating
-        gains[user, item] = (judged or abs(rating) > 1, old)
-    return [(user, item, max(gain, 0.0)) for (user, item), (_, gain) in gains.items()]
+        gains[user, item] = (judged or abs(rating) > 1, old, positive + (rating > 0))
+    return [(user, item, max(gain, 0.0), n) for (user, item), (_, gain, n) in gains.items()]
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,11 @@ def test_next_and_last_are_positive_plays():
     assert choose(plays, "last").users.tolist() == [0, 3]
 
 
-def test_rows_of_users_may_be_empty_and_are_found_in_any_order():
-    gains = Gains(np.array([0, 2, 2, 3]), np.array([4, 1, 3, 9]), np.array([1.0, 1.0, 2.0, 1.0]))
-    targets = GradedTargets.of_users(gains, np.array([1, 2, 3]))
+def test_rows_may_be_empty_and_are_found_in_any_order():
+    targets = GradedTargets.of_sizes(np.array([1, 3, 9]), np.array([1.0, 2.0, 1.0]), np.array([0, 2, 1]))
     assert targets.starts.tolist() == [0, 0, 2, 3]
     assert targets.gains.tolist() == [1, 2, 1]
+    assert targets.gains[torch.tensor([1])].dtype == torch.float32
     rows, positions = targets.of_rows(torch.tensor([2, 0, 1]))
     assert rows.tolist() == [0, 2, 2]
     assert targets.items[positions].tolist() == [9, 1, 3]

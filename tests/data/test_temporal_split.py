@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -96,6 +99,24 @@ def test_validation_users_are_drawn_from_the_sorted_names(golden):
 )
 def test_borders_made_by_hand(times, shares, borders):
     assert find_borders(np.array(times)[::-1], shares) == borders
+
+
+@given(
+    times=st.lists(st.integers(-100, 100) | st.integers(-(2**31), 2**31 - 1), min_size=1, max_size=40),
+    shares=st.sampled_from([(0.8, 0.1, 0.1), (0.81, 0.09, 0.1), (0.5, 0.0, 0.5), (0.1, 0.9, 0.0)]),
+)
+def test_times_of_few_bits_have_the_same_borders(times, shares):
+    wide = np.array(times, float)
+    ordered = np.sort(wide)
+    borders = find_borders(wide, shares)
+    assert find_borders(wide.astype(np.int32), shares) == borders
+    rank = len(times) - math.ceil(Fraction(str(shares[2])) * len(times))
+    assert borders.test == (ordered[rank] if rank < len(times) else math.inf)
+    before = ordered[ordered < borders.test]
+    rank = math.floor(Fraction(str(shares[0])) / (1 - Fraction(str(shares[2]))) * len(before))
+    assert borders.valid == (before[rank] if rank < len(before) else borders.test)
+    if max(map(abs, times)) < 128:
+        assert find_borders(wide.astype(np.int8), shares) == borders
 
 
 @given(log=LOGS, rules=RULES)

@@ -55,7 +55,8 @@ def test_slices_of_the_product_change_nothing(monkeypatch):
     users = torch.randint(1, 9, (200,), generator=generator).sort().values
     items = torch.randint(1, 30, (200,), generator=generator)
     whole, nearest = by_listeners(users, items, 30, 4), module._nearest
-    monkeypatch.setattr(module, "_nearest", lambda left, right, k: nearest(left, right, k, rows=7))
+    monkeypatch.setattr(module, "_AT_ONCE", 0)
+    monkeypatch.setattr(module, "_nearest", lambda left, right, k: nearest(left, right, k, least_rows=7))
     for one, other in zip(whole, by_listeners(users, items, 30, 4)):
         assert torch.equal(one, other)
 
@@ -73,3 +74,14 @@ def test_a_play_reaches_the_neighbours_of_its_item():
     items, values = neighbours.reached(torch.tensor([1, 2]), torch.tensor([2.0, 3.0]))
     assert items.tolist() == [[2, 3], [1, 0]]
     assert values.tolist() == [pytest.approx([1, 0.4]), [3, 0]]
+
+
+@pytest.mark.parametrize("at_once", [1, 40, 10**6])
+def test_neighbours_in_order_are_the_same_some_items_at_a_time(monkeypatch, at_once):
+    generator = torch.Generator().manual_seed(5)
+    users = torch.randint(6, (300,), generator=generator).sort().values
+    items = torch.randint(30, (300,), generator=generator)
+    whole = by_order(users, items, 30, 4)
+    monkeypatch.setattr(module, "_PLAYS_AT_ONCE", at_once)
+    for ours, expected in zip(by_order(users, items, 30, 4), whole):
+        assert torch.equal(ours, expected)

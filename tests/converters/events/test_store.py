@@ -13,6 +13,7 @@ from raw_logs import batches_of, ordered
 
 from dataset_converters.common.ledger import Ledger
 from dataset_converters.common.schema import events_batch
+from dataset_converters.events import spill as spill_module
 from dataset_converters.events import store as store_module
 from dataset_converters.events.chunks import Plays, in_order
 from dataset_converters.events.store import EventStore
@@ -42,6 +43,8 @@ def test_order_is_user_appearance_then_time_then_file(
     expected = sorted(arrival, key=lambda event: (users.index(event[0]), event[2]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store_module, "_CHUNK", 10)
+        patch.setattr(spill_module, "_SECTION", rows)
+        patch.setattr(spill_module, "_TOGETHER", 2)
         with EventStore(batches_of(events, rows), tmp_path_factory.mktemp("store"), memory) as store:
             got = ordered(store, newest_first=newest_first, rows=rows)
             items = store.tokens("item").to_pylist()
@@ -64,7 +67,30 @@ def test_what_memory_cannot_hold_is_on_disk(tmp_path: Path) -> None:
     events = [("a", "x", 0, 1.0)]
     for memory, written in ((IN_MEMORY, False), (ON_DISK, True)):
         with EventStore(batches_of(events, 1), tmp_path, memory):
-            assert (tmp_path / "events.duckdb").exists() == written
+            assert bool(list(tmp_path.iterdir())) == written
+
+
+def test_files_go_as_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "_CHUNK", 10)
+    monkeypatch.setattr(spill_module, "_SECTION", 25)
+    events = [(str(n % 7), "x", n, 1.0) for n in range(100)]
+    with EventStore(batches_of(events, 10), tmp_path, ON_DISK) as store:
+        assert sum(file.stat().st_size for file in tmp_path.iterdir()) == 24 * 100
+        groups = store.groups(rows=5)
+        next(groups)
+        assert 0 < sum(file.stat().st_size for file in tmp_path.iterdir()) < 24 * 100
+        assert 1 + sum(1 for _ in groups) == 7
+        assert list(tmp_path.iterdir()) == []
+
+
+@memory
+def test_all_are_a_table_to_select_from(tmp_path: Path, memory: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "_CHUNK", 10)
+    events = [(str(n % 7), str(n % 3), n, float(n % 2)) for n in range(60)]
+    with EventStore(batches_of(events, 10), tmp_path, memory) as store:
+        assert store.on_disk().delete("rating = 0") == 30
+        assert ordered(store) == sorted((e for e in events if e[3]), key=lambda e: (int(e[0]), e[2]))
+        assert store.tokens("item").to_pylist() == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize("far", [1, 2**40, 2**60])
