@@ -14,7 +14,8 @@ LARGE = 10_000_000
 # Bytes a play. At least: 9 in the binary file, of an item, a time and a rating, and 9 in columns on the way
 # there; in the text ids of one character, a time of ten, a rating of one, and what separates them.
 _BINARY, _TEXT = 18, 17
-# At the peak of conversions through the disk, as measured; with a database to select from.
+# At the peak of conversions through the disk, as measured; with a text of usual ids too, about; with a
+# database to select from, as measured.
 _SPILLED, _WITH_TEXT, _SELECTED = 24, 44, 62
 
 
