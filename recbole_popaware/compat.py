@@ -49,6 +49,22 @@ def missing_package(model: str, error: ModuleNotFoundError) -> UsageError:
     return UsageError(f"{model} needs the package [{error.name}], which is not installed")
 
 
+@contextmanager
+def needs_ray() -> Iterator[None]:
+    """Import what runs on Ray.
+
+    Raises:
+        UsageError: If that fails, as it does with the Ray that RecBole 1.2.1 asks for on current libraries.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise UsageError(
+            f"--tool=ray needs the Ray of requirements-ray.txt, and what is here cannot be imported "
+            f"({error}); run: pip install -r requirements-ray.txt"
+        ) from error
+
+
 def restore_numpy_aliases() -> None:
     """Define the three NumPy names that RecBole's ``Config`` reads and NumPy 2 removed (issue #2215)."""
     for alias, scalar in (

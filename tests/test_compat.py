@@ -22,9 +22,11 @@ from recbole_popaware.compat import (
     fill_missing,
     import_recbole,
     lengths_of_values,
+    needs_ray,
     number_tokens,
     restore_numpy_aliases,
 )
+from recbole_popaware.errors import UsageError
 from recbole_popaware.quick_start import run_recbole_popaware
 
 INSTALL = "pip install --no-deps recbole==1.2.1"
@@ -188,3 +190,8 @@ def test_our_code_causes_no_warnings_in_a_training(toy):
     with warnings.catch_warnings():
         warnings.filterwarnings("error", module="recbole_popaware")
         run_recbole_popaware(model="PopSASRec", config_dict=toy)
+
+
+def test_a_ray_that_cannot_be_imported_gets_one_line():
+    with pytest.raises(UsageError, match=r"needs the Ray of requirements-ray.*no such thing"), needs_ray():
+        raise ModuleNotFoundError("no such thing")

@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from recbole_popaware.compat import needs_ray
 from recbole_popaware.errors import UsageError
 from recbole_popaware.files import check_folder
 from recbole_popaware.recommending.columns import complaints_of
@@ -79,7 +80,8 @@ def write_lists(recommender: Recommender, users: Users, output: Path, options: O
         del of_lists[name]
     made_from = f"{of_lists} {recommender.rules} {_digest(recommender.checkpoint)} {users}"
     if options.tool == RAY:
-        from recbole_popaware.recommending import ray_lists
+        with needs_ray():
+            from recbole_popaware.recommending import ray_lists
 
         return ray_lists.write_lists(recommender, users, output, made_from, options)
     parts = Parts(recommender, users, Shard() if options.shard is None else Shard.parse(options.shard))

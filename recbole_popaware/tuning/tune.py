@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recbole.utils import init_seed
 
+from recbole_popaware.compat import needs_ray
 from recbole_popaware.files import check_file, check_folder, locked
 from recbole_popaware.launch import Request
 from recbole_popaware.log import init_logger, log_settings, quiet_if_refused, show
@@ -49,6 +50,7 @@ def _search(study: Study, options: Options) -> TuningResult:
 def _search_class(tool: str) -> type[Search]:
     if tool != "ray":
         return Search
-    from recbole_popaware.tuning.ray_search import RaySearch
+    with needs_ray():
+        from recbole_popaware.tuning.ray_search import RaySearch
 
     return RaySearch
