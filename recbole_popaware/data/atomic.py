@@ -152,6 +152,16 @@ class AtomicFiles(Dataset):
                 )
         super()._filter_by_field_value()
 
+    def _discretization(self) -> None:
+        for field in self.config["numerical_features"] or ():
+            kind = self.field2type.get(field)
+            if kind is not None and kind not in (FeatureType.FLOAT, FeatureType.FLOAT_SEQ):
+                raise UsageError(
+                    f"numerical_features names [{field}], but the field's type is {kind.value}; they are "
+                    f"float or float_seq"
+                )
+        super()._discretization()
+
     def _drop_unused_col(self) -> None:
         needed = self._needed_fields()
         for kind, fields in (self.config["unused_col"] or {}).items():

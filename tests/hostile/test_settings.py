@@ -307,6 +307,8 @@ def shop(tmp_path, monkeypatch):
         ({"val_interval": {"class": "[0,3]"}}, "the field's type is token"),
         ({"val_interval": {"vector": "[0,3]"}}, "sequences are not filtered"),
         ({"val_interval": {"gone": "[0,3]"}}, "gone"),
+        ({"numerical_features": ["class"]}, "the field's type is token;"),
+        ({"numerical_features": ["price", "tags"]}, "the field's type is token_seq"),
         ({"load_col": {"item": ["item_id"]}}, "lacks the column"),
         ({"unused_col": {"inter": ["item_id"]}}, "unused_col"),
         ({"unused_col": {"gone": ["x"]}}, "unused_col"),
